@@ -2,33 +2,29 @@
 //! looks at anything of this machine; `cli::meant` is what the pcm over there checks first.
 
 use super::args::{Cli, RerunArgs, RunArgs, Verb};
-use super::host_name::HostName;
 use crate::console::term;
 use crate::error::{Exit, Failure, Result};
 use crate::executor::talk::protocol::VERSION;
+use crate::host::host_name::HostName;
+use crate::host::ssh::{self, For, Meaning, Reach};
 use crate::host::terminal::{self, Ended};
-use crate::site::instruction::command::split;
-use crate::text::{SafeText, shell_word};
+use crate::text::SafeText;
 use std::ffi::OsString;
 use std::io::{IsTerminal, Read, Write as _};
 use std::process::{Command, Stdio};
+use std::time::Duration;
 
-/// The program that connects and options of its own, instead of `ssh`: words as in FORMATS.md 3, never given to a shell.
-const PROGRAM: &str = "PCM_SSH";
+/// Asking for the version over there takes no longer.
+const VERSION_WITHIN: Duration = Duration::from_secs(10);
 
 /// Carries `args`, without the program's name, out on that machine; the exit status is the one over there.
 ///
 /// # Errors
 /// There is no `ssh`, it does not get there, or there is no pcm over there.
 pub fn run(host: &HostName, cli: &Cli, args: &[OsString]) -> Result<u8> {
-    let told = std::env::var(PROGRAM).ok().filter(|told| !told.trim().is_empty());
-    let mut words = match told {
-        Some(told) => split(&told).map_err(|why| {
-            let message = format!("{PROGRAM} cannot be used: {why}");
-            Failure::new(Exit::Usage, "usage", message, "Set it to a program and its options, or to nothing")
-        })?,
-        None => vec!["ssh".to_owned()],
-    };
+    let program = ssh::program().map_err(|message| {
+        Failure::new(Exit::Usage, "usage", message, "Set it to a program and its options, or to nothing")
+    })?;
     let terminal = std::io::stdin().is_terminal() && std::io::stdout().is_terminal();
     let console = cli.verb.is_none();
     if console && !cli.global.json && !terminal {
@@ -37,34 +33,31 @@ pub fn run(host: &HostName, cli: &Cli, args: &[OsString]) -> Result<u8> {
     }
     // What stays until it is interrupted needs a terminal over there too, so that it ends with the connection.
     let interactive = terminal && !cli.global.json && (console || stays(cli.verb.as_ref()));
-    words.extend(options(interactive, std::io::stdin().is_terminal()));
-    words.push("--".to_owned());
-    words.push(host.to_string());
-    words.push("pcm".to_owned());
-    words.extend(there(cli, args)?.iter().map(|word| shell_word(word)));
-    let mut command = Command::new(&words[0]);
-    command.args(&words[1..]);
+    let asks = std::io::stdin().is_terminal();
+    let what = if interactive { For::Terminal { asks } } else { For::Answer { asks } };
+    let reach = Reach { host: host.clone(), host_key: None };
+    let ready = reach.command(&program, what, &there(cli, args)?);
+    let mut command = ready.map_err(|e| no_program(&program[0], &e))?.command;
     let ended = if interactive {
-        let ended = terminal::lend(&mut command).map_err(|e| no_program(&words[0], &e))?;
-        if is_lost(&ended) && console {
+        let ended = terminal::lend(&mut command).map_err(|e| no_program(&program[0], &e))?;
+        if ssh::meaning(&ended) == Meaning::Lost && console {
             term::leave_after_another();
         }
         ended
     } else {
-        carried_out(command).map_err(|e| no_program(&words[0], &e))?
+        carried_out(&mut command).map_err(|e| no_program(&program[0], &e))?
     };
-    let told = Told { host, program: &words[0], verb: cli.verb.as_ref(), ended: &ended };
-    match ended.code {
-        // The client's own end.
-        Some(CLIENT_FAILED) | None => Err(if is_lost(&ended) { told.lost() } else { told.unreachable() }),
-        // A shell's words for a program that is not there, or is none.
-        Some(126 | 127) => Err(told.no_pcm()),
-        Some(code) => {
+    let told = Told { host, program: &program[0], verb: cli.verb.as_ref(), ended: &ended };
+    match ssh::meaning(&ended) {
+        Meaning::Lost => Err(told.lost()),
+        Meaning::NeverThere => Err(told.unreachable()),
+        Meaning::NoPcm => Err(told.no_pcm()),
+        Meaning::Answered(code) => {
             let usage = code == i32::from(Exit::Usage as u8);
-            if let Some(other) = usage.then(|| version_there(&words, host)).flatten() {
+            if let Some(other) = usage.then(|| version_there(&program, &reach)).flatten() {
                 return Err(told.other_version(&other));
             }
-            for line in said(&ended).lines() {
+            for line in String::from_utf8_lossy(&ended.said).lines() {
                 let _ = writeln!(std::io::stderr(), "{}", SafeText::new(line));
             }
             Ok(u8::try_from(code).unwrap_or(Exit::Failed as u8))
@@ -72,55 +65,12 @@ pub fn run(host: &HostName, cli: &Cli, args: &[OsString]) -> Result<u8> {
     }
 }
 
-/// The exit status of ssh that is its own.
-const CLIENT_FAILED: i32 = 255;
-
-/// What ssh says when it did not get as far as to start anything over there. Whatever else it ends with, a connection
-/// stood, and what was asked for may have been done.
-const NEVER_THERE: [&str; 15] = [
-    "ssh: connect to host",
-    "ssh: Could not resolve",
-    "Could not resolve hostname",
-    "Permission denied",
-    "Host key verification failed",
-    "kex_exchange_identification",
-    "ssh_exchange_identification",
-    "banner exchange",
-    "Connection closed by ",
-    "Too many authentication failures",
-    "Unable to negotiate",
-    "no matching ",
-    "Bad configuration option",
-    "Bad owner or permissions",
-    "Can't open user config file",
-];
-
-/// Whether the line dropped while something went on over there.
-fn is_lost(ended: &Ended) -> bool {
-    let said = said(ended);
-    matches!(ended.code, Some(CLIENT_FAILED) | None) && !NEVER_THERE.iter().any(|words| said.contains(words))
-}
-
-fn said(ended: &Ended) -> String {
-    String::from_utf8_lossy(&ended.said).into_owned()
-}
-
 /// The version of the pcm over there, where it is another one than this and can be asked without a password.
-fn version_there(words: &[String], host: &HostName) -> Option<String> {
-    let dashes = words.iter().position(|word| word == "--")?;
-    let mut command = Command::new(&words[0]);
-    command.args(&words[1..dashes]).args([
-        "-T",
-        "-o",
-        "BatchMode=yes",
-        "--",
-        &host.to_string(),
-        "pcm",
-        "--version",
-    ]);
-    let output = command.stdin(Stdio::null()).stderr(Stdio::null()).output().ok()?;
-    let version = String::from_utf8_lossy(&output.stdout).trim().strip_prefix("pcm ")?.to_owned();
-    (output.status.success() && version != VERSION).then_some(version)
+fn version_there(program: &[String], reach: &Reach) -> Option<String> {
+    let ready = reach.command(program, For::Many, &["--version".to_owned()]).ok()?;
+    let answer = ready.answer(VERSION_WITHIN, 1 << 10, &|| false).ok()?;
+    let version = String::from_utf8_lossy(&answer.output).trim().strip_prefix("pcm ")?.to_owned();
+    (ssh::meaning(&answer.ended) == Meaning::Answered(0) && version != VERSION).then_some(version)
 }
 
 /// What there is to say of the end.
@@ -134,10 +84,8 @@ struct Told<'a> {
 
 impl Told<'_> {
     /// The last line of what was said.
-    fn last(&self) -> String {
-        let said = said(self.ended);
-        let last = said.lines().rev().find(|line| !line.trim().is_empty());
-        last.unwrap_or("it does not say why").trim().to_owned()
+    fn last(&self) -> SafeText {
+        ssh::last_said(self.ended)
     }
 
     /// What became of what was asked for is not known, and how it can be.
@@ -198,7 +146,12 @@ impl Told<'_> {
 
 fn no_program(program: &str, e: &std::io::Error) -> Failure {
     let message = format!("{program} cannot be started: {e}");
-    Failure::new(Exit::Failed, "no-ssh", message, format!("Install an SSH client, or name one in {PROGRAM}"))
+    Failure::new(
+        Exit::Failed,
+        "no-ssh",
+        message,
+        format!("Install an SSH client, or name one in {}", ssh::PROGRAM),
+    )
 }
 
 /// Verbs that go on until they are interrupted, or until a package has ended.
@@ -210,20 +163,6 @@ fn stays(verb: Option<&Verb>) -> bool {
         Some(Verb::Service(_) | Verb::Demo(_)) => true,
         _ => false,
     }
-}
-
-/// Ours come after those of `PCM_SSH`: the client obeys the first that it meets.
-fn options(interactive: bool, asked: bool) -> Vec<String> {
-    let mut options = vec![if interactive { "-t" } else { "-T" }.to_owned()];
-    let mut set = |option: &str| options.extend(["-o".to_owned(), option.to_owned()]);
-    // Not that the connection was closed, which is what was wanted.
-    set("LogLevel=ERROR");
-    set("SendEnv=LANG LC_* COLORTERM NO_COLOR");
-    if !asked {
-        // Nobody is there to be asked for a password.
-        set("BatchMode=yes");
-    }
-    options
 }
 
 /// The arguments for the pcm over there: the same, without `--host`, and with what the machine there has to be.
@@ -256,7 +195,7 @@ fn there(cli: &Cli, args: &[OsString]) -> Result<Vec<String>> {
 }
 
 /// Runs it to its end, without the terminal. What is said becomes the one line, or the document, that an error is.
-fn carried_out(mut command: Command) -> std::io::Result<Ended> {
+fn carried_out(command: &mut Command) -> std::io::Result<Ended> {
     let mut child = command.stderr(Stdio::piped()).spawn()?;
     let mut said = Vec::new();
     if let Some(mut error) = child.stderr.take() {

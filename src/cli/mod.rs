@@ -18,7 +18,6 @@ mod freeze;
 mod help;
 mod host;
 mod host_key;
-mod host_name;
 mod init;
 mod job;
 mod job_package;

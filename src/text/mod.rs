@@ -13,20 +13,13 @@ mod spoken;
 #[cfg(test)]
 pub(crate) mod tests;
 mod when;
+mod words;
 
 pub use make::{MAX_BYTES, MAX_MARKS};
 pub use names::gathered;
 pub use spoken::{bytes, duration, local, pair, parse_duration, short, short_pair, stamp, time, time_of_day};
 pub use when::{Side, examples, parse_span, parse_time};
-
-/// A word as a shell wants it.
-pub fn shell_word(word: &str) -> String {
-    let plain = |c: char| c.is_alphanumeric() || "/._-+=:,@%".contains(c);
-    if !word.is_empty() && word.chars().all(plain) {
-        return word.to_owned();
-    }
-    format!("'{}'", word.replace('\'', "'\\''"))
-}
+pub use words::{shell_word, split};
 
 /// Text that is safe to send to any terminal: one line, no control, format or invisible characters, at most
 /// [`MAX_BYTES`] bytes. Making it twice changes nothing.

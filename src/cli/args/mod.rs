@@ -25,9 +25,9 @@ pub use views::{
     LogShape, OneRequest, SimulateArgs,
 };
 
-use super::host_name::HostName;
 use crate::console::theme::BUILT_IN;
 use crate::error::Exit;
+use crate::host::host_name::HostName;
 use crate::site::ids::MachineId;
 use clap::{Args, Parser, Subcommand};
 use std::path::PathBuf;

@@ -20,37 +20,6 @@ pub fn platform_programs(os: &str) -> &'static [&'static str] {
     }
 }
 
-/// Splits a command line at blanks; double quotes group; a backslash is literal except before a double quote.
-///
-/// # Errors
-/// A sentence: an open quote, or nothing in it.
-pub fn split(line: &str) -> Result<Vec<String>, String> {
-    let mut words = Vec::new();
-    let mut word: Option<String> = None;
-    let mut quoted = false;
-    let mut chars = line.chars().peekable();
-    while let Some(c) = chars.next() {
-        match c {
-            ' ' | '\t' if !quoted => words.extend(word.take()),
-            '"' => {
-                quoted = !quoted;
-                // A quoted nothing is still an argument.
-                word.get_or_insert_default();
-            }
-            '\\' if chars.peek() == Some(&'"') => {
-                chars.next();
-                word.get_or_insert_default().push('"');
-            }
-            other => word.get_or_insert_default().push(other),
-        }
-    }
-    if quoted {
-        return Err("a double quote is not closed".into());
-    }
-    words.extend(word);
-    Ok(words)
-}
-
 /// A command line as people read it: quoted where it has blanks.
 pub fn shown(line: &CommandLine) -> SafeText {
     let program = match &line.program {
@@ -167,7 +136,7 @@ pub fn refuse_listed(name: &str) -> Option<String> {
     SHELLS.contains(&stem).then(|| format!("{shown:?} is a shell: packages are started without one"))
 }
 
-/// The command line as one string that [`split`] reads back to the same words; None where no string can say it.
+/// The command line as one string that [`split`](crate::text::split) reads back to the same words; None where no string can say it.
 pub fn join(words: &[String]) -> Option<String> {
     let mut line = String::new();
     for word in words {

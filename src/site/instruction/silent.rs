@@ -96,7 +96,7 @@ mod tests {
 
     fn of(line: &str) -> Option<Doubt> {
         let programs = ["msiexec.exe", "apt-get", "dnf", "dpkg", "rpm"].map(str::to_owned);
-        doubt(&command::command_line(command::split(line).unwrap(), &programs).unwrap())
+        doubt(&command::command_line(crate::text::split(line).unwrap(), &programs).unwrap())
     }
 
     #[test]

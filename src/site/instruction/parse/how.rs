@@ -4,6 +4,7 @@ use super::MALFORMED;
 use crate::fields::{self, Fields};
 use crate::site::instruction::{CommandLine, ContentHash, Outcome, Restarts, RunWhen, command};
 use crate::terms::Platform;
+use crate::text::split;
 use std::collections::BTreeMap;
 use std::time::Duration;
 use toml::de::DeValue;
@@ -56,7 +57,7 @@ pub(crate) fn how(f: &mut Fields<'_, '_>) -> How {
 pub(crate) fn command_line(f: &mut Fields<'_, '_>, programs: &[String]) -> Option<CommandLine> {
     const KEY: &str = "command_line";
     let words = f.need(KEY, |v| match v {
-        DeValue::String(line) => Ok(command::split(line)),
+        DeValue::String(line) => Ok(split(line)),
         DeValue::Array(words) => {
             let words = words.iter().map(|w| fields::text(w.get_ref()).map(str::to_owned));
             words.collect::<Result<Vec<_>, _>>().map(Ok)

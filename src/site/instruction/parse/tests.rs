@@ -587,7 +587,7 @@ proptest! {
 
     #[test]
     fn words_survive_joining_and_splitting(words in proptest::collection::vec("[a-z \\\\\"$'/-]{0,8}", 1..6)) {
-        use crate::site::instruction::command::{join, split};
+        use crate::{site::instruction::command::join, text::split};
         if let Some(line) = join(&words) {
             prop_assert_eq!(split(&line).unwrap(), words);
         }

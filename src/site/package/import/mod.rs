@@ -246,7 +246,7 @@ fn finish(
         return missing("it does not say what it is called".into(), "--name");
     };
     if let Some(line) = &wishes.command_line {
-        let words = crate::site::instruction::command::split(line);
+        let words = crate::text::split(line);
         let line = words.and_then(|w| crate::site::instruction::command::command_line(w, &wishes.programs));
         match line {
             // What installs it; what removes it stays.

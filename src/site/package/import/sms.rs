@@ -4,11 +4,12 @@
 use super::ini::{Ini, Section};
 use super::{Said, command};
 use crate::fields::cut;
-use crate::site::instruction::command::{command_line, split};
+use crate::site::instruction::command::command_line;
 use crate::site::instruction::parse::how::LONGEST_RUN;
 use crate::site::instruction::{CommandLine, Restarts, RunWhen};
 use crate::site::package::{MAX_COMMANDS, PackageCommand};
 use crate::terms::Platform;
+use crate::text::split;
 use std::time::Duration;
 
 /// The largest that is read, in bytes.

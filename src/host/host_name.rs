@@ -1,11 +1,11 @@
-//! What `--host` takes: a machine that can be reached by `ssh`.
+//! A machine that can be reached by `ssh`, by the name that an operator or a site gives it.
 
 use std::fmt;
 use std::str::FromStr;
 
 /// Where to connect: a host's name, its address, or a name of the SSH client's configuration, with a user before it
 /// where wanted. Never anything that `ssh` could take for an option or a command.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct HostName(String);
 
 impl FromStr for HostName {
@@ -28,6 +28,13 @@ impl FromStr for HostName {
             return Err("wanted a host's name or address like web-01.example.org, or USER@HOST".into());
         }
         Ok(Self(text.to_owned()))
+    }
+}
+
+impl HostName {
+    /// Without the user before it.
+    pub fn host(&self) -> &str {
+        self.0.rsplit_once('@').map_or(&self.0, |(_, host)| host)
     }
 }
 
