@@ -15,13 +15,15 @@ pub struct Parser {
     file: SafeText,
     zone: Zoned,
     spans: Spans,
+    /// Where in the file the first byte stood that was pushed; added without a carry, since a file may be cut at its end.
+    base: u64,
     last_time: Option<Wall>,
 }
 
 impl Parser {
     /// For a file that is read from its beginning. `file` is how records name it.
     pub fn new(file: SafeText, zone: Zoned) -> Self {
-        Self { file, zone, spans: Spans::new(None, true), last_time: None }
+        Self { file, zone, spans: Spans::new(None, true), base: 0, last_time: None }
     }
 
     /// For a file that begins with `head` and is read from the beginning of its line `line`; 0: line numbers are not known.
@@ -33,7 +35,27 @@ impl Parser {
         if line == 0 {
             spans.forget_lines();
         }
-        Self { file, zone, spans, last_time: None }
+        Self { file, zone, spans, base: 0, last_time: None }
+    }
+
+    /// The next byte that is pushed stands here in the file.
+    pub fn goes_on_at(&mut self, at: u64) {
+        self.base = at.wrapping_sub(self.spans.given().unwrap_or(0));
+    }
+
+    /// What is pushed next begins with a record, not with the rest of one.
+    pub fn begins_with_a_record(&mut self) {
+        self.spans.begins_with_a_record();
+    }
+
+    /// Everything before this byte of the file was given out; None where that is not known.
+    pub fn position(&self) -> Option<u64> {
+        Some(self.base.wrapping_add(self.spans.given()?))
+    }
+
+    /// Nothing is held back.
+    pub fn is_empty(&self) -> bool {
+        self.spans.is_empty()
     }
 
     /// Takes the next bytes and appends the records that are complete to `out`.
@@ -85,6 +107,8 @@ impl Parser {
         let missing = self.spans.missing(span).0;
         let mut record = Record::of(span, self.spans.bytes(), missing, &self.file, line, &self.zone);
         record.near = record.time.or(self.last_time);
+        let plain = self.spans.given().is_some();
+        record.at = plain.then(|| self.base.wrapping_add(self.spans.begin(span)));
         self.last_time = record.near;
         out.push(record);
     }

@@ -36,6 +36,9 @@ pub struct Record {
     /// `time`, or that of the record above it in the same file: where to put it among those of other files.
     #[serde(skip)]
     pub near: Option<Wall>,
+    /// The byte of the file that it begins with, where that is known.
+    #[serde(skip)]
+    pub at: Option<u64>,
 }
 
 impl Record {
@@ -68,6 +71,7 @@ impl Record {
             text,
             time_text: facts.time_text(),
             near: time,
+            at: None,
         }
     }
 

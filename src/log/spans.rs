@@ -79,16 +79,44 @@ impl Spans {
         spans
     }
 
+    /// Looks for this in lines that are too long to be kept.
+    pub fn watching(mut self, watch: Option<Search>) -> Spans {
+        self.watch = watch;
+        self
+    }
+
     /// What comes begins with a record, not with the rest of one.
     pub fn at_a_record(mut self) -> Spans {
         self.scanner.at_start = false;
         self
     }
 
+    /// The same for one that is in use.
+    pub fn begins_with_a_record(&mut self) {
+        self.scanner.at_start = false;
+    }
+
     /// How many bytes were before this one, of those that were pushed or what they were decoded to.
     pub fn offset(&self, at: usize) -> u64 {
         let missing = self.hole.filter(|hole| hole.at < at).map_or(0, |hole| hole.bytes);
         self.gone + at as u64 + missing
+    }
+
+    /// The same of the first byte of a record that is more than the end of a line: in whatever pieces bytes come, it is one.
+    pub fn begin(&self, span: &Span) -> u64 {
+        let ends = self.buffer[span.at.clone()].iter().take_while(|b| b"\0\r\n".contains(b)).count();
+        self.offset(span.at.start + ends)
+    }
+
+    /// How many bytes were before those that were not given out yet, as [`Spans::offset`]; None where they are no bytes of a
+    /// file because they were decoded.
+    pub fn given(&self) -> Option<u64> {
+        self.decoding.is_plain().then(|| self.offset(self.at))
+    }
+
+    /// Nothing is held.
+    pub fn is_empty(&self) -> bool {
+        self.at == self.end
     }
 
     /// Reads so much at once at most, for one of many.

@@ -10,6 +10,8 @@ pub struct Rows {
     zone: Zone,
     /// Several files: each row says which.
     pub several: bool,
+    /// Several hosts: how wide their column is.
+    pub hosts: usize,
     terminal: bool,
     date: Option<NaiveDate>,
 }
@@ -17,7 +19,7 @@ pub struct Rows {
 impl Rows {
     /// No row yet.
     pub fn new(zone: Zone, terminal: bool) -> Self {
-        Self { zone, several: false, terminal, date: None }
+        Self { zone, several: false, hosts: 0, terminal, date: None }
     }
 
     /// Appends the lines of one record, each with its end.
@@ -30,6 +32,11 @@ impl Rows {
 
     /// The lines of one record.
     pub fn of(&mut self, record: &Record) -> Vec<String> {
+        self.of_host("", record)
+    }
+
+    /// The lines of one record of a host.
+    pub fn of_host(&mut self, host: &str, record: &Record) -> Vec<String> {
         let mut rows = Vec::new();
         let local = record.time.map(|at| self.zone.to_local(at));
         if let (true, Some(local), Some(at)) = (self.terminal, local, record.time)
@@ -53,7 +60,10 @@ impl Rows {
             Level::Verbose => "v",
         };
         let mut lead = format!("{time} {level} ");
-        let indent = " ".repeat(lead.len());
+        if self.hosts > 0 {
+            lead.push_str(&format!("{host:<width$} ", width = self.hosts));
+        }
+        let indent = " ".repeat(lead.chars().count());
         if self.several {
             lead.push_str(&format!("{}: ", record.file));
         }
@@ -88,6 +98,7 @@ mod tests {
             text: text.iter().map(|t| SafeText::new(t)).collect(),
             time_text: SafeText::default(),
             near: Some(time),
+            at: None,
         }
     }
 
@@ -108,5 +119,14 @@ mod tests {
         let text = rows.of(&record(1, Level::Warning, &["one", "two"]));
         assert_eq!(text[0], "2026-11-24 23:01:05 W PACMAN.LOG: [pcmsvc] one");
         assert_eq!(text[1], "                      two");
+    }
+
+    #[test]
+    fn the_hosts_are_a_column() {
+        let mut rows = Rows::new(Zone::utc(), false);
+        rows.hosts = 6;
+        let text = rows.of_host("db-1", &record(1, Level::Warning, &["one", "two"]));
+        assert_eq!(text[0], "2026-11-24 23:01:05 W db-1   [pcmsvc] one");
+        assert_eq!(text[1], "                             two");
     }
 }

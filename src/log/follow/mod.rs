@@ -3,13 +3,16 @@
 //! P17). Called by the console and `pcm log`, which call [`Follower::poll`] again and again.
 //!
 //! `one` reads a single file and notices that what it has read is no longer there; `patterns` lists names; `names` decides
-//! which file is which.
+//! which file is which; `resume` goes on where another follower was cut off, by its `cursor`s.
 
+mod cursor;
 mod names;
 mod one;
 mod patterns;
+mod resume;
 
-pub use patterns::{Patterns, rotated};
+pub use cursor::Cursor;
+pub use patterns::{Patterns, is_packed, rotated};
 
 use super::{Record, Zoned, merge};
 use crate::host::tail::{self, FileId};
@@ -95,20 +98,7 @@ impl Follower {
     /// those that exist the last `last` records are told first: `usize::MAX` for all, 0 for none. Nothing fails here: what
     /// cannot be read is told as [`Event::Problem`].
     pub fn open<P: AsRef<Path>>(patterns: &[P], zone: Zoned, last: usize) -> Follower {
-        let mut follower = Follower {
-            patterns: Patterns::new(patterns),
-            zone,
-            files: Vec::new(),
-            copies: Vec::new(),
-            small: HashMap::new(),
-            stems: HashSet::new(),
-            beside: HashSet::new(),
-            queue: VecDeque::new(),
-            problems: HashMap::new(),
-            behind: false,
-            turn: 0,
-            lost_older: false,
-        };
+        let mut follower = Follower::of_nothing(Patterns::new(patterns), zone);
         let mut first = Vec::new();
         let paths = follower.candidates().0;
         follower.remember_stems(&paths);
@@ -129,6 +119,30 @@ impl Follower {
         follower.beside = follower.beside().into_iter().map(|(id, _)| id).collect();
         follower.behind = true;
         follower
+    }
+
+    /// Nothing is followed yet.
+    fn of_nothing(patterns: Patterns, zone: Zoned) -> Follower {
+        Follower {
+            patterns,
+            zone,
+            files: Vec::new(),
+            copies: Vec::new(),
+            small: HashMap::new(),
+            stems: HashSet::new(),
+            beside: HashSet::new(),
+            queue: VecDeque::new(),
+            problems: HashMap::new(),
+            behind: false,
+            turn: 0,
+            lost_older: false,
+        }
+    }
+
+    /// From where another follower goes on after the last poll: [`Follower::resume`]. What cannot be read has none.
+    pub fn cursors(&mut self) -> Vec<Cursor> {
+        let read = self.files.iter_mut().filter(|file| !file.copied);
+        read.filter_map(|file| file.cursor().ok()).collect()
     }
 
     /// What is new. Never waits, and does a bounded amount of work: while [`Follower::behind`] there is more to be had

@@ -1,5 +1,6 @@
 //! One file that is followed: reading on, and noticing that what was read is no longer there. Called by `log::follow`.
 
+use super::cursor::Cursor;
 use crate::host::tail::{self, FileId};
 use crate::log::encoding::{Decoding, TELLING};
 use crate::log::parse::Parser;
@@ -109,6 +110,9 @@ pub struct Followed {
     older: Older,
     /// Older records that were read and not told yet.
     pub held: VecDeque<Record>,
+    /// Everything before this byte was given out when that was known last.
+    told: u64,
+    cursor: Option<Cursor>,
 }
 
 /// Older records of a file that were not told: where they are, and those that were read already.
@@ -163,6 +167,8 @@ impl Followed {
             idle: 0,
             older: Older::None,
             held: VecDeque::new(),
+            told: 0,
+            cursor: None,
         }
     }
 
@@ -322,6 +328,28 @@ impl Followed {
         records
     }
 
+    /// Everything before this byte was given out, as far as that is known.
+    fn position(&mut self) -> u64 {
+        match self.parser.position() {
+            Some(at) => self.told = at,
+            // What was decoded has no places in the file; between two records it has one.
+            None if self.parser.is_empty() => self.told = self.print.offset,
+            None => {}
+        }
+        self.told
+    }
+
+    /// From where somebody else would read on.
+    pub fn cursor(&mut self) -> io::Result<Cursor> {
+        let at = self.position();
+        if let Some(known) = self.cursor.as_ref().filter(|known| known.at == at && self.id == known.id()) {
+            return Ok(known.clone());
+        }
+        let cursor = Cursor::of(self.name.clone(), self.id, &mut self.file, at)?;
+        self.cursor = Some(cursor.clone());
+        Ok(cursor)
+    }
+
     /// Another handle of it, and its length.
     pub fn handle(&self) -> io::Result<(File, u64)> {
         let file = self.file.try_clone()?;
@@ -347,12 +375,14 @@ impl Followed {
         self.print = Print::of(&mut self.file, len).ok()?;
         let records = self.finish();
         self.parser.forget_line_numbers();
+        self.parser.goes_on_at(len);
+        self.told = len;
         Some(records)
     }
 
     /// Starts at the beginning again. Returns what was read and the parser that read it.
     pub fn start_again(&mut self, zone: &Zoned) -> (Print, Parser) {
-        self.idle = 0;
+        (self.idle, self.told) = (0, 0);
         let parser = std::mem::replace(&mut self.parser, Parser::new(self.name.clone(), zone.clone()));
         (std::mem::take(&mut self.print), parser)
     }
@@ -402,6 +432,15 @@ impl Followed {
         Ok(this)
     }
 
+    /// A file that somebody else has read up to `at`, where a record begins.
+    pub fn resumed(path: &Path, file: File, id: FileId, zone: &Zoned, at: u64) -> io::Result<Self> {
+        let mut this = Self::from_offset(path, file, id, zone, at)?;
+        if at > 0 {
+            this.parser.begins_with_a_record();
+        }
+        Ok(this)
+    }
+
     /// Reads on from here, as if everything before it had been read.
     fn start_at(&mut self, start: u64, zone: &Zoned) -> io::Result<()> {
         let head = read_at(&mut self.file, 0, TELLING)?;
@@ -409,6 +448,8 @@ impl Followed {
         let start = if Decoding::of(&head).is_plain() { start } else { start.next_multiple_of(2) };
         let line = self.line_at(start)?;
         self.parser = Parser::starting_at(self.name.clone(), zone.clone(), &head, line);
+        self.parser.goes_on_at(start);
+        self.told = start;
         self.print = Print::of(&mut self.file, start)?;
         Ok(())
     }
@@ -463,7 +504,7 @@ fn len_of(n: u64) -> usize {
 }
 
 /// Up to `len` bytes from `at` on; fewer at the end of the file.
-fn read_at(file: &mut File, at: u64, len: usize) -> io::Result<Vec<u8>> {
+pub(super) fn read_at(file: &mut File, at: u64, len: usize) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::with_capacity(len);
     file.seek(SeekFrom::Start(at))?;
     file.take(len as u64).read_to_end(&mut bytes)?;

@@ -21,6 +21,15 @@ impl Patterns {
         self.0.iter().filter(|path| !path.to_string_lossy().contains('*'))
     }
 
+    /// The folders that they name files of, each once.
+    pub fn folders(&self) -> Vec<PathBuf> {
+        let mut folders: Vec<PathBuf> =
+            self.0.iter().filter_map(|path| path.parent()).map(Path::to_owned).collect();
+        folders.sort();
+        folders.dedup();
+        folders
+    }
+
     /// Whether one of them stands for this path.
     pub fn name(&self, path: &Path) -> bool {
         let name =
@@ -128,6 +137,7 @@ fn names_in(folder: &Path) -> std::io::Result<Vec<String>> {
     Ok(names)
 }
 
-fn is_packed(name: &str) -> bool {
+/// Whether its name says that it is packed.
+pub fn is_packed(name: &str) -> bool {
     Path::new(name).extension().is_some_and(|e| PACKED.contains(&e.to_string_lossy().to_lowercase().as_str()))
 }

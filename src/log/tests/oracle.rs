@@ -175,6 +175,7 @@ impl Oracle {
                 text,
                 time_text: SafeText::from_bytes([tail.date, b" ", tail.time].concat().trim_ascii()),
                 near: None,
+                at: None,
             },
             out,
         );
@@ -216,6 +217,7 @@ impl Oracle {
                 text: pending.text,
                 time_text: pending.time_text,
                 near: None,
+                at: None,
             },
             out,
         );

@@ -1,0 +1,148 @@
+//! Going on where another follower was cut off: a connection that dropped, a console that ended. What was rotated meanwhile is
+//! read to its end first; what cannot be found any more is told as missing.
+
+use super::cursor::Cursor;
+use super::one::Followed;
+use super::patterns::{Patterns, is_packed, rotated, siblings};
+use super::{Event, Follower, GRACE_POLLS, MOST_FILES, RECOGNISABLE};
+use crate::host::tail::{self, FileId};
+use crate::log::Zoned;
+use std::fs::File;
+use std::path::{Path, PathBuf};
+
+impl Follower {
+    /// Follows the files that `patterns` name from these places on: nothing is told twice, and what may be missing is told as
+    /// [`Event::Truncated`]. Files without a place are new. Nothing fails here.
+    pub fn resume<P: AsRef<Path>>(patterns: &[P], zone: Zoned, cursors: &[Cursor]) -> Follower {
+        let mut follower = Follower::of_nothing(Patterns::new(patterns), zone);
+        let paths = follower.candidates().0;
+        follower.remember_stems(&paths);
+        let mut left: Vec<Cursor> = cursors.to_vec();
+        let mut found: Vec<(PathBuf, File, FileId)> = Vec::new();
+        for path in &paths {
+            match tail::open(path) {
+                Ok((_, id)) if found.iter().any(|(_, _, other)| *other == id) => {}
+                Ok((file, id)) => found.push((path.clone(), file, id)),
+                Err(e) if e.kind() == std::io::ErrorKind::NotFound => {}
+                Err(e) => follower.problem(path, &e.to_string()),
+            }
+        }
+        let mut same = Vec::new();
+        let mut others = Vec::new();
+        for (path, mut file, id) in found {
+            match take(&mut left, |cursor| cursor.id() == id && cursor.is_in(&mut file)) {
+                Some(cursor) => same.push((path, file, id, cursor.at)),
+                None => others.push((path, file, id)),
+            }
+        }
+        follower.read_rotated(&paths, &mut left, &same);
+        for (path, file, id, at) in same {
+            follower.go_on_at(&path, file, id, at);
+        }
+        for (path, mut file, id) in others {
+            if follower.files.iter().any(|followed| followed.id == id) {
+                continue;
+            }
+            // A log that was copied and put back under its name holds what was read.
+            let recognised = |cursor: &Cursor| cursor.at >= RECOGNISABLE && cursor.is_in(&mut file);
+            let at = take(&mut left, recognised).map_or(0, |cursor| cursor.at);
+            follower.go_on_at(&path, file, id, at);
+        }
+        // Of what held nothing, nothing is missing.
+        for cursor in left.into_iter().filter(|cursor| cursor.at > 0) {
+            follower.queue.push_back(Event::Truncated { file: cursor.file, copy: None });
+        }
+        follower.beside = follower.beside().into_iter().map(|(id, _)| id).collect();
+        follower.behind = true;
+        follower
+    }
+
+    /// Goes on in the files that stand where rotation puts them, and reads those that came and went since.
+    fn read_rotated(
+        &mut self,
+        paths: &[PathBuf],
+        left: &mut Vec<Cursor>,
+        same: &[(PathBuf, File, FileId, u64)],
+    ) {
+        let folders = self.patterns.folders();
+        let mut gone_on: Vec<(PathBuf, PathBuf)> = Vec::new();
+        for cursor in std::mem::take(left) {
+            // Names come from outside: of a folder that is followed, or none.
+            let Some(name) = Path::new(cursor.file.as_str()).file_name().map(Path::new) else {
+                left.push(cursor);
+                continue;
+            };
+            let known = paths.iter().find(|path| path.file_name().map(Path::new) == Some(name)).cloned();
+            let path = known.or_else(|| folders.first().map(|folder| folder.join(name)));
+            let beside = path.as_deref().map(siblings).unwrap_or_default();
+            let mut holds = None;
+            for sibling in beside {
+                let Ok((mut file, id)) = tail::open(&sibling) else { continue };
+                let taken = |other: FileId| same.iter().any(|(_, _, id, _)| *id == other);
+                let is_same = cursor.id() == id;
+                if taken(id) || self.files.iter().any(|followed| followed.id == id) {
+                    continue;
+                }
+                if (is_same || cursor.at >= RECOGNISABLE) && cursor.is_in(&mut file) {
+                    holds = Some((sibling, file, id));
+                    if is_same {
+                        break;
+                    }
+                }
+            }
+            let (Some(path), Some((sibling, file, id))) = (path, holds) else {
+                left.push(cursor);
+                continue;
+            };
+            self.go_on_at(&sibling, file, id, cursor.at);
+            self.retire_last();
+            gone_on.push((path, sibling));
+        }
+        for (path, sibling) in gone_on {
+            // Those that were written to later, or at the same tick of the file system's clock.
+            let written = |path: &Path| std::fs::metadata(path).and_then(|meta| meta.modified()).ok();
+            let since = written(&sibling);
+            for other in &rotated(&path) {
+                if *other == sibling || written(other) < since {
+                    continue;
+                }
+                match tail::open(other) {
+                    Ok(_) if is_packed(&other.to_string_lossy()) => {
+                        let message = "it was packed before it was read: what it holds is missing here";
+                        self.problem(other, message);
+                    }
+                    Ok((_, id)) if self.files.iter().any(|followed| followed.id == id) => {}
+                    Ok((_, id)) if same.iter().any(|(_, _, known, _)| *known == id) => {}
+                    Ok((file, id)) => {
+                        self.go_on_at(other, file, id, 0);
+                        self.retire_last();
+                    }
+                    Err(e) => self.problem(other, &e.to_string()),
+                }
+            }
+        }
+    }
+
+    fn go_on_at(&mut self, path: &Path, file: File, id: FileId, at: u64) {
+        if self.files.len() >= MOST_FILES {
+            self.problem(path, "not followed: too many files match");
+            return;
+        }
+        match Followed::resumed(path, file, id, &self.zone, at) {
+            Ok(file) => self.files.push(file),
+            Err(e) => self.problem(path, &e.to_string()),
+        }
+    }
+
+    /// What was followed last has another name than the one that is written to.
+    fn retire_last(&mut self) {
+        if let Some(last) = self.files.last_mut() {
+            last.retired = Some(GRACE_POLLS);
+        }
+    }
+}
+
+fn take(from: &mut Vec<Cursor>, mut is_it: impl FnMut(&Cursor) -> bool) -> Option<Cursor> {
+    let index = from.iter().position(|cursor| is_it(cursor))?;
+    Some(from.remove(index))
+}
