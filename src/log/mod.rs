@@ -2,10 +2,13 @@
 //! search and counts.
 //!
 //! bytes -> `spans` (one buffer; `encoding`) -> `scan` (where records are, by `formats`) -> `search` -> `record` (what is shown);
-//! `follow` (files, rotation) by way of `parse`; then `merge`, `histogram`. `write` is the only writer. Called by the console,
+//! `follow` (files, rotation) by way of `parse`; `back` (from the end of a file); then `merge`, `histogram`. `far` is what two
+//! pcm say to each other of logs. `write` is the only writer. Called by the console,
 //! `pcm log` and the service.
 
+pub mod back;
 pub(crate) mod encoding;
+pub mod far;
 mod faults;
 pub mod follow;
 pub mod formats;

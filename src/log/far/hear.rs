@@ -1,0 +1,179 @@
+//! The side that asks: bytes of one host in, what they say out. Knows no connection: what was told before one was cut is not
+//! asked for again, and what may be missing is told.
+
+use super::frame::{Bad, Frames, frame};
+use super::minutes::Minutes;
+use super::words::{Ask, Done, Hello, Line, Lines, MOST_CURSORS, MOST_LINES, PAGE, Query, Said, Tell};
+use crate::log::Record;
+use crate::log::follow::Cursor;
+use crate::text::SafeText;
+use std::io;
+
+/// More bytes of lines than this are not held until their places come.
+const MOST_HELD: usize = 64 << 20;
+
+/// What a host told.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Heard {
+    /// It is there. Now it can be asked.
+    Hello(Hello),
+    /// It goes on.
+    Busy,
+    /// Lines, in the order of their times.
+    Lines(Vec<Record>),
+    /// Lines of this file may be missing here.
+    Gap(SafeText, SafeText),
+    /// This file cannot be read.
+    Problem(SafeText, SafeText),
+    /// Counts of all of them.
+    Counts(Minutes),
+    /// All was told; whether there may be older ones.
+    Done(bool),
+    /// It will not answer, and why.
+    Refused(SafeText),
+}
+
+/// One host that is asked.
+#[derive(Debug)]
+pub struct Hearing {
+    frames: Frames,
+    query: Query,
+    greeted: bool,
+    asked: bool,
+    /// From where it is read on after a cut.
+    cursors: Vec<Cursor>,
+    /// Something of the answer was told.
+    begun: bool,
+    /// Lines whose places are still to come, and how many bytes they have.
+    held: (Vec<Record>, usize),
+}
+
+impl Hearing {
+    /// Nothing was heard yet.
+    pub fn new() -> Hearing {
+        Hearing {
+            frames: Frames::of_teller(),
+            query: Query::default(),
+            greeted: false,
+            asked: false,
+            cursors: Vec::new(),
+            begun: false,
+            held: (Vec::new(), 0),
+        }
+    }
+
+    /// Takes the next bytes of the connection.
+    pub fn push(&mut self, bytes: &[u8]) {
+        self.frames.push(bytes);
+    }
+
+    /// What to send for a query, which takes the place of the one before.
+    ///
+    /// # Errors
+    /// It cannot be told as JSON.
+    pub fn ask(&mut self, query: Query) -> io::Result<Vec<u8>> {
+        let id = self.query.id + 1;
+        self.query = Query { id, ..query };
+        (self.asked, self.begun) = (true, false);
+        self.held = (Vec::new(), 0);
+        self.cursors.clone_from(&self.query.from);
+        frame(&Ask::Query(Box::new(self.query.clone())))
+    }
+
+    /// The connection was cut, and there is another one.
+    pub fn connected_again(&mut self) {
+        self.frames = Frames::of_teller();
+        (self.greeted, self.asked) = (false, false);
+        // They come again.
+        self.held = (Vec::new(), 0);
+    }
+
+    /// What to send after [`Heard::Hello`] of another connection: the rest of the same query.
+    ///
+    /// # Errors
+    /// It cannot be told as JSON.
+    pub fn ask_again(&mut self) -> io::Result<Vec<u8>> {
+        self.query.id += 1;
+        self.asked = true;
+        let mut rest = self.query.clone();
+        if self.begun {
+            rest.from.clone_from(&self.cursors);
+        }
+        frame(&Ask::Query(Box::new(rest)))
+    }
+
+    /// What it said, if it ended before it greeted.
+    pub fn unfinished(&self) -> SafeText {
+        if self.greeted { SafeText::EMPTY } else { self.frames.unfinished() }
+    }
+
+    /// What the bytes so far say.
+    ///
+    /// # Errors
+    /// The other side is no pcm that this one understands: nothing more is read of it.
+    pub fn next(&mut self) -> Result<Option<Heard>, Bad> {
+        while let Some(json) = self.frames.next()? {
+            let told: Tell =
+                serde_json::from_slice(&json).map_err(|e| Bad::NoMessage(SafeText::new(&e.to_string())))?;
+            if let Some(heard) = self.hear(told)? {
+                return Ok(Some(heard));
+            }
+        }
+        Ok(None)
+    }
+
+    fn hear(&mut self, told: Tell) -> Result<Option<Heard>, Bad> {
+        if let Tell::Hello(hello) = told {
+            if std::mem::replace(&mut self.greeted, true) {
+                return Err(Bad::OutOfTurn("a second greeting"));
+            }
+            return Ok(Some(Heard::Hello(hello)));
+        }
+        if !self.greeted || !self.asked {
+            return Err(Bad::OutOfTurn("an answer"));
+        }
+        let now = self.query.id;
+        // What is left of an answer that is not wanted any more.
+        let is_now = |id: u64| id == now;
+        Ok(match told {
+            Tell::Hello(_) => None,
+            Tell::Busy(id) => is_now(id).then_some(Heard::Busy),
+            Tell::Lines(Lines { id, lines, cursors, more }) => {
+                if !is_now(id) {
+                    return Ok(None);
+                }
+                let (held, bytes) = &mut self.held;
+                let texts = lines.iter().map(Line::size).sum::<usize>();
+                *bytes = bytes.saturating_add(texts);
+                if lines.len() > PAGE
+                    || cursors.len() > MOST_CURSORS
+                    || held.len() > MOST_LINES
+                    || *bytes > MOST_HELD
+                {
+                    return Err(Bad::TooManyLines);
+                }
+                held.extend(lines.into_iter().map(Record::from));
+                (!more).then(|| {
+                    self.begun = true;
+                    for cursor in cursors {
+                        self.cursors.retain(|known| known.id() != cursor.id());
+                        self.cursors.push(cursor);
+                    }
+                    let surplus = self.cursors.len().saturating_sub(MOST_CURSORS);
+                    self.cursors.drain(..surplus);
+                    Heard::Lines(std::mem::take(&mut self.held).0)
+                })
+            }
+            Tell::Gap(Said { id, file, message }) => is_now(id).then_some(Heard::Gap(file, message)),
+            Tell::Problem(Said { id, file, message }) => is_now(id).then_some(Heard::Problem(file, message)),
+            Tell::Counts(id, minutes) => {
+                if !minutes.is_sound() {
+                    return Err(Bad::TooManyLines);
+                }
+                is_now(id).then_some(Heard::Counts(minutes))
+            }
+            Tell::Done(Done { id, older, .. }) => is_now(id).then_some(Heard::Done(older)),
+            Tell::Refused(id, why) => is_now(id).then_some(Heard::Refused(why)),
+        })
+    }
+}

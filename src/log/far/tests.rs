@@ -1,0 +1,307 @@
+//! Two sides without a connection: what is told arrives once, wherever it is cut, and nothing else is believed.
+#![allow(clippy::unwrap_used)]
+
+use super::frame::{Bad, Frames, GREETING, MAX_TELL, frame};
+use super::hear::{Heard, Hearing};
+use super::minutes::Minutes;
+use super::words::{Ask, Done, Hello, Line, PAGE, PAGE_BYTES, Query, Said, Tell, frames_of};
+use crate::log::follow::Cursor;
+use crate::log::tests::{at, read};
+use crate::log::{Level, Record};
+use proptest::prelude::*;
+use std::collections::HashMap;
+
+fn hello() -> Tell {
+    Tell::Hello(Hello {
+        pcm: "1.2".into(),
+        host: "web-01".into(),
+        now: at("2026-11-24T10:00:00Z"),
+        zone: "UTC".into(),
+        files: vec![("PACMAN.LOG".into(), 7)],
+    })
+}
+
+fn records(numbers: std::ops::Range<u64>) -> Vec<Record> {
+    let text: String = numbers.map(|n| format!("[11/24/26 10:00:{:02}] line {n}\n", n % 60)).collect();
+    read(text)
+}
+
+fn lines(numbers: std::ops::Range<u64>) -> Vec<Line> {
+    records(numbers).into_iter().map(Line::from).collect()
+}
+
+fn place(at: u64) -> Cursor {
+    let cursor = serde_json::json!({
+        "file": "PACMAN.LOG", "device": 1, "index": 2, "at": at, "head": "aa", "tail": "bb"
+    });
+    serde_json::from_value(cursor).unwrap()
+}
+
+fn query_in(bytes: &[u8]) -> Query {
+    let mut frames = Frames::of_asker();
+    frames.push(bytes);
+    match serde_json::from_slice(&frames.next().unwrap().unwrap()).unwrap() {
+        Ask::Query(query) => *query,
+        Ask::Cancel => unreachable!("a query was sent"),
+    }
+}
+
+/// What a server sends that has so many lines, in batches of this size: those after the places of the query.
+fn served(query: &Query, all: u64, batch: u64) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    let mut from = query.from.iter().map(|cursor| cursor.at).max().unwrap_or(0);
+    while from < all {
+        let to = (from + batch).min(all);
+        for frame in frames_of(query.id, lines(from..to), vec![place(to)]).unwrap() {
+            bytes.extend(frame);
+        }
+        bytes.extend(frame(&Tell::Busy(query.id)).unwrap());
+        from = to;
+    }
+    bytes.extend(frame(&Tell::Done(Done { id: query.id, older: false, cursors: Vec::new() })).unwrap());
+    bytes
+}
+
+fn greeted() -> Vec<u8> {
+    [GREETING, &frame(&hello()).unwrap()].concat()
+}
+
+/// The texts that come of these bytes, and whether all was told.
+fn take(hearing: &mut Hearing, bytes: &[u8], pieces: usize, texts: &mut Vec<String>) -> bool {
+    let mut done = false;
+    for piece in bytes.chunks(pieces.max(1)) {
+        hearing.push(piece);
+        while let Some(heard) = hearing.next().unwrap() {
+            match heard {
+                Heard::Lines(records) => texts.extend(records.iter().map(Record::full_text)),
+                Heard::Done(_) => done = true,
+                Heard::Busy => {}
+                other => unreachable!("{other:?}"),
+            }
+        }
+    }
+    done
+}
+
+fn greet(hearing: &mut Hearing) {
+    hearing.push(&greeted());
+    assert!(matches!(hearing.next().unwrap(), Some(Heard::Hello(hello)) if hello.host == "web-01"));
+}
+
+#[test]
+fn wherever_a_connection_is_cut_each_line_is_told_once() {
+    // 600 lines at once are three messages.
+    for (all, batch) in [(20, 3), (700, 600), (9, 1)] {
+        let expected: Vec<String> = records(0..all).iter().map(Record::full_text).collect();
+        let follow = || Query { follow: true, ..Query::default() };
+        let sent = Hearing::new().ask(follow()).unwrap();
+        let bytes = served(&query_in(&sent), all, batch);
+        let mut rests: HashMap<String, Vec<u8>> = HashMap::new();
+        // All of the small ones, and of the large one as many as take no minute.
+        for cut in (0..bytes.len()).step_by(if all > 100 { 53 } else { 1 }) {
+            let mut hearing = Hearing::new();
+            let mut texts = Vec::new();
+            greet(&mut hearing);
+            hearing.ask(follow()).unwrap();
+            assert!(!take(&mut hearing, &bytes[..cut], 97, &mut texts));
+            hearing.connected_again();
+            greet(&mut hearing);
+            let rest = query_in(&hearing.ask_again().unwrap());
+            assert!(rest.follow && rest.id > 1);
+            let after = rests.entry(format!("{rest:?}")).or_insert_with(|| served(&rest, all, batch));
+            assert!(take(&mut hearing, after, 1 + cut % 610, &mut texts));
+            assert_eq!(texts, expected, "cut after {cut} bytes");
+        }
+    }
+}
+
+#[test]
+fn what_is_left_of_a_cancelled_answer_is_not_taken_for_the_next_one() {
+    let mut hearing = Hearing::new();
+    greet(&mut hearing);
+    let first = query_in(&hearing.ask(Query::default()).unwrap());
+    let second = query_in(&hearing.ask(Query { lines: 3, ..Query::default() }).unwrap());
+    let mut texts = Vec::new();
+    let said = |id| Said { id, file: "x".into(), message: "y".into() };
+    for old in [
+        Tell::Busy(first.id),
+        Tell::Gap(said(first.id)),
+        Tell::Problem(said(first.id)),
+        Tell::Counts(first.id, Minutes::default()),
+        Tell::Refused(first.id, "no".into()),
+    ] {
+        assert!(!take(&mut hearing, &frame(&old).unwrap(), 9, &mut texts));
+    }
+    assert!(!take(&mut hearing, &served(&first, 5, 2), 50, &mut texts));
+    assert!(texts.is_empty());
+    assert!(take(&mut hearing, &served(&second, 2, 2), 50, &mut texts));
+    assert_eq!(texts.len(), 2);
+}
+
+#[test]
+fn a_record_is_the_same_over_there_and_here() {
+    let of = "[11/24/26 10:00:01] error \u{1b}[2J one\nmore\nloose\n[11/24/26 10:00:02] two\n";
+    for record in read(of) {
+        let line: Line = record.clone().into();
+        let text = serde_json::to_string(&line).unwrap();
+        let back: Record = serde_json::from_str::<Line>(&text).unwrap().into();
+        assert_eq!(back, record);
+    }
+    // What is not safe becomes so here, whatever the other side says.
+    let evil = "{\"f\":\"a\\u001b[2J\",\"l\":\"info\",\"x\":[\"b\\u001b]0;x\\u0007\\nforged\"]}";
+    let record: Record = serde_json::from_str::<Line>(evil).unwrap().into();
+    let shown = format!("{}{}", record.file, record.full_text());
+    assert!(!shown.contains(['\u{1b}', '\u{7}', '\n']), "{shown:?}");
+}
+
+#[test]
+fn what_is_no_pcm_is_refused_in_words() {
+    let refused = |bytes: &[u8]| {
+        let mut hearing = Hearing::new();
+        hearing.push(bytes);
+        loop {
+            match hearing.next() {
+                Ok(Some(_)) => {}
+                Ok(None) => return String::new(),
+                Err(bad) => return bad.to_string(),
+            }
+        }
+    };
+    let with = |bytes: &[u8]| refused(&[&greeted()[..], bytes].concat());
+    assert_eq!(refused(b"pcm-l"), "");
+    assert!(
+        refused(b"Welcome to \x1b[1mweb-01\nLast login")
+            .contains("\"Welcome to ^[[1mweb-01\" before pcm there")
+    );
+    assert!(refused(&[b'x'; 100]).contains("before pcm there"));
+    assert!(refused(b"pcm-log 2\n").contains("use the same version"));
+    assert!(with(b"garbage").contains("not pcm's"));
+    assert!(with(&[b'j', 0xFF, 0, 0, 0]).contains("4278190080 bytes"));
+    assert!(with(&[b'z', 0, 0, 0, 2, 1, 2]).contains("cannot be unpacked"));
+    assert!(with(b"j\0\0\0\x02{}").contains("does not know"));
+    assert!(with(&frame(&hello()).unwrap()).contains("a second greeting"));
+    assert!(with(&frame(&Tell::Busy(0)).unwrap()).contains("an answer at the wrong moment"));
+    let early = [GREETING, &frame(&Tell::Busy(0)).unwrap()].concat();
+    assert!(refused(&early).contains("at the wrong moment"));
+    // A frame that unpacks to far more than it is.
+    let bomb = frame(&Tell::Refused(1, "x".into())).unwrap();
+    assert!(bomb.len() < MAX_TELL);
+    let mut packer = flate2::write::ZlibEncoder::new(Vec::new(), flate2::Compression::best());
+    std::io::Write::write_all(&mut packer, &vec![b' '; 20 << 20]).unwrap();
+    let body = packer.finish().unwrap();
+    let bomb = [&b"z"[..], &u32::try_from(body.len()).unwrap().to_be_bytes(), &body].concat();
+    assert!(with(&bomb).contains("cannot be unpacked"), "{} bytes", bomb.len());
+    assert_eq!(Bad::NoFrame, Bad::NoFrame);
+}
+
+/// Text that cannot be packed.
+fn noise(dice: &mut u64, len: usize) -> String {
+    (0..len)
+        .map(|_| {
+            *dice = dice.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            let letters = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+            char::from(letters[usize::try_from(*dice >> 58).unwrap()])
+        })
+        .collect()
+}
+
+#[test]
+fn a_page_stays_within_its_bytes_and_says_what_it_left_out() {
+    let mut dice = 7;
+    for len in [20, 150, 400, 3_000, 60_000] {
+        let texts: Vec<String> = (0..PAGE).map(|_| noise(&mut dice, len)).collect();
+        let log: String = texts.iter().map(|text| format!("[11/24/26 10:00:00] {text}\n")).collect();
+        let lines: Vec<Line> = read(log).into_iter().map(Line::from).collect();
+        assert_eq!(lines.len(), PAGE);
+        let frames = frames_of(1, lines, vec![place(9)]).unwrap();
+        let bytes: usize = frames.iter().map(Vec::len).sum();
+        println!("{PAGE} lines of {len} bytes that cannot be packed: {bytes} bytes on the wire");
+        assert!(frames.len() == 1 && bytes <= PAGE_BYTES, "{bytes}");
+        let mut hearing = Hearing::new();
+        greet(&mut hearing);
+        hearing.ask(Query::default()).unwrap();
+        hearing.push(&frames[0]);
+        let Some(Heard::Lines(records)) = hearing.next().unwrap() else { unreachable!("lines were sent") };
+        for (record, text) in records.iter().zip(&texts) {
+            let told = record.full_text();
+            let (kept, missing) = match told.split_once("<cut: ") {
+                Some((kept, rest)) => (kept, rest.trim_end_matches(" more bytes>").parse().unwrap()),
+                None => (&*told, 0),
+            };
+            assert!(text.starts_with(kept));
+            assert_eq!(kept.len() + missing, text.len(), "the true count: {told}");
+        }
+    }
+}
+
+#[test]
+fn the_lines_of_a_record_are_counted_too_where_it_is_cut() {
+    let mut dice = 11;
+    let log: String = (0..PAGE)
+        .map(|n| {
+            let more: String = (0..40).map(|_| format!("{}\n", noise(&mut dice, 100))).collect();
+            format!("[11/24/26 10:00:00] record {n}\n{more}")
+        })
+        .collect();
+    let lines: Vec<Line> = read(log).into_iter().map(Line::from).collect();
+    let frames = frames_of(1, lines, Vec::new()).unwrap();
+    assert!(frames.len() == 1 && frames[0].len() <= PAGE_BYTES, "{}", frames[0].len());
+    let mut hearing = Hearing::new();
+    greet(&mut hearing);
+    hearing.ask(Query::default()).unwrap();
+    hearing.push(&frames[0]);
+    let Some(Heard::Lines(records)) = hearing.next().unwrap() else { unreachable!("lines were sent") };
+    for (n, record) in records.iter().enumerate() {
+        let told = record.full_text();
+        let (kept, rest) = told.split_once("<cut: ").unwrap();
+        let missing: usize = rest.trim_end_matches(" more bytes>").parse().unwrap();
+        let whole = format!("record {n}").len() + 40 * 101;
+        assert_eq!(kept.len() + missing, whole, "{told}");
+    }
+    assert_eq!(records[0].level, Level::Info);
+}
+
+proptest! {
+    #![proptest_config(crate::log::tests::cases(2000))]
+
+    #[test]
+    fn bytes_in_any_pieces_say_the_same(pieces in prop::collection::vec(1_usize..300, 1..40), all in 0_u64..30, batch in 1_u64..9) {
+        let query = Query { id: 1, ..Query::default() };
+        let bytes = served(&query, all, batch);
+        let mut hearing = Hearing::new();
+        greet(&mut hearing);
+        hearing.ask(Query::default()).unwrap();
+        let (mut texts, mut rest, mut done) = (Vec::new(), &bytes[..], false);
+        for piece in pieces.iter().cycle() {
+            if rest.is_empty() {
+                break;
+            }
+            let (now, later) = rest.split_at((*piece).min(rest.len()));
+            done |= take(&mut hearing, now, now.len(), &mut texts);
+            rest = later;
+        }
+        prop_assert!(done);
+        prop_assert_eq!(texts.len() as u64, all);
+    }
+
+    #[test]
+    fn no_bytes_make_the_reader_panic_or_hold_more_than_a_frame(bytes in prop::collection::vec(any::<u8>(), 0..400), greets in any::<bool>(), at in 0_usize..2000) {
+        let mut hearing = Hearing::new();
+        if greets {
+            greet(&mut hearing);
+            hearing.ask(Query::default()).unwrap();
+        }
+        // What was right up to a place, and wrong from there.
+        let good = served(&Query { id: 1, ..Query::default() }, 12, 4);
+        if greets {
+            hearing.push(&good[..at.min(good.len())]);
+        }
+        hearing.push(&bytes);
+        while let Ok(Some(_)) = hearing.next() {}
+        let mut frames = Frames::of_asker();
+        frames.push(&bytes);
+        while let Ok(Some(json)) = frames.next() {
+            let _ = serde_json::from_slice::<Ask>(&json);
+        }
+    }
+}
