@@ -6,7 +6,7 @@ use crate::console::term;
 use crate::error::{Exit, Failure, Result};
 use crate::executor::talk::protocol::VERSION;
 use crate::host::host_name::HostName;
-use crate::host::ssh::{self, For, Meaning, Reach};
+use crate::host::ssh::{self, For, Meaning, Reach, Why};
 use crate::host::terminal::{self, Ended};
 use crate::text::SafeText;
 use std::ffi::OsString;
@@ -70,7 +70,8 @@ fn version_there(program: &[String], reach: &Reach) -> Option<String> {
     let ready = reach.command(program, For::Many, &["--version".to_owned()]).ok()?;
     let answer = ready.answer(VERSION_WITHIN, 1 << 10, &|| false).ok()?;
     let version = String::from_utf8_lossy(&answer.output).trim().strip_prefix("pcm ")?.to_owned();
-    (ssh::meaning(&answer.ended) == Meaning::Answered(0) && version != VERSION).then_some(version)
+    let answered = answer.why == Why::Ended && ssh::meaning(&answer.ended) == Meaning::Answered(0);
+    (answered && version != VERSION).then_some(version)
 }
 
 /// What there is to say of the end.

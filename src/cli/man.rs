@@ -12,7 +12,7 @@ use clap_mangen::roff::{Inline, Roff, bold, italic, roman};
 const ENVIRONMENT: [(&str, &str); 5] = [
     ("PCM_CONFIG", "The configuration file, as --config."),
     ("PCM_STATE", "The state folder, as --state."),
-    ("PCM_SSH", "The program and its options with which --host connects, instead of ssh."),
+    ("PCM_SSH", "The program and its options with which --host and log --hosts connect, instead of ssh."),
     ("NO_COLOR", "Not empty: no colours."),
     ("TERM, COLORTERM, LANG", "What the terminal can do; it is never asked."),
 ];

@@ -298,7 +298,7 @@ fn run(mut cli: Cli, out: Out) -> Result<Exit> {
                 | Verb::Rollout(_)
                 | Verb::Check
         )
-    );
+    ) || matches!(&cli.verb, Some(Verb::Log(args)) if !args.hosts.is_empty());
     let mut setup = Setup::resolve(&cli.global, !works_without)?;
     if let Some(expected) = cli.global.expect_machine {
         meant::is_meant(&setup, expected)?;

@@ -137,6 +137,13 @@ impl Out {
         let _ = writeln!(std::io::stderr().lock(), "{text}");
     }
 
+    /// The same as a JSON object, for programs.
+    pub fn aside<T: Serialize>(&self, doc: &T) {
+        if !self.quiet {
+            let _ = writeln!(std::io::stderr().lock(), "{}", serde_json::to_string(doc).unwrap_or_default());
+        }
+    }
+
     /// Says something beside the result, on standard error: warnings and where things are.
     pub fn note(&self, text: impl AsRef<str>) {
         if !self.quiet && !self.json {

@@ -187,6 +187,14 @@ pub fn meaning(ended: &Ended) -> Meaning {
     }
 }
 
+/// Whether whoever is there turned this account away, or is not who it should be: trying again changes nothing.
+pub fn is_refused(ended: &Ended) -> bool {
+    let said = String::from_utf8_lossy(&ended.said);
+    ["Permission denied", "Host key verification failed", "Too many authentication failures"]
+        .iter()
+        .any(|words| said.contains(words))
+}
+
 /// The last line of what was said.
 pub fn last_said(ended: &Ended) -> SafeText {
     let said = String::from_utf8_lossy(&ended.said);
@@ -300,6 +308,15 @@ impl Talk {
     /// The system's own wait fails.
     pub fn has_ended(&mut self) -> io::Result<bool> {
         Ok(self.child.try_wait()?.is_some())
+    }
+
+    /// Gives it a moment to end by itself, as it does once it says nothing more, and says how it ended.
+    pub fn finish(&mut self) -> Ended {
+        let began = Instant::now();
+        while began.elapsed() < LAST_WORDS && !self.has_ended().unwrap_or(true) {
+            std::thread::sleep(STEP);
+        }
+        self.end()
     }
 
     /// Ends it if it goes on, and says how it ended.

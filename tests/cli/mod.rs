@@ -18,6 +18,8 @@ mod keys;
 mod lint;
 mod log;
 #[cfg(unix)]
+mod log_hosts;
+#[cfg(unix)]
 mod meant;
 mod newcomer;
 #[cfg(unix)]

@@ -122,6 +122,21 @@ impl Sshd {
         words
     }
 
+    /// The same without known hosts of its own: those that pcm names count.
+    pub fn client_of_site(&self) -> Vec<String> {
+        let key = self.dir.path().join("user").display().to_string();
+        let port = self.port.to_string();
+        ["ssh", "-F", "/dev/null", "-i", &key, "-o", "IdentitiesOnly=yes", "-p", &port]
+            .map(str::to_owned)
+            .to_vec()
+    }
+
+    /// The public half of its host key, without its comment.
+    pub fn host_key(&self) -> String {
+        let line = fs::read_to_string(self.dir.path().join("host.pub")).unwrap();
+        line.split(' ').take(2).collect::<Vec<_>>().join(" ")
+    }
+
     /// Who it lets in, and where it is.
     pub fn account(&self) -> String {
         format!("{}@127.0.0.1", self.account)

@@ -17,6 +17,9 @@ use crate::console::theme::{ColourLevel, Theme, ThemeError};
 use crate::decision::window;
 use crate::executor::talk::protocol::Letter;
 use crate::host::wire;
+use crate::log::far::frame::Frames;
+use crate::log::far::hear::{Heard, Hearing};
+use crate::log::far::words::{Ask, Query};
 use crate::log::parse::Parser;
 use crate::log::search::Search;
 use crate::log::spans::Spans;
@@ -64,6 +67,7 @@ pub const TARGETS: &[Target] = &[
     ("keys", keys),
     ("log", log),
     ("log_search", log_search),
+    ("log_wire", log_wire),
     ("members", members_file),
     ("mif", mif),
     ("msi", msi),
@@ -214,6 +218,26 @@ fn frame(data: &[u8]) {
     let bytes = wire::encode(&Letter::of(&call, None).unwrap()).unwrap();
     let again = wire::read::<Letter>(&mut bytes.as_slice(), wire::MAX_ANSWER).unwrap();
     assert_eq!(again.open().unwrap(), call);
+}
+
+/// Both ends of `pcm log --hosts`: what another machine tells, and what it is asked. Whatever is heard is safe to show.
+fn log_wire(data: &[u8]) {
+    let mut asked = Frames::of_asker();
+    asked.push(data);
+    while let Ok(Some(json)) = asked.next() {
+        let _ = serde_json::from_slice::<Ask>(&json);
+    }
+    let mut hearing = Hearing::new();
+    let _ = hearing.ask(Query::default());
+    hearing.push(data);
+    while let Ok(Some(heard)) = hearing.next() {
+        let Heard::Lines(records) = heard else { continue };
+        for record in &records {
+            for text in record.text.iter().chain([&record.file, &record.component, &record.thread]) {
+                assert_eq!(SafeText::new(text.as_str()), *text);
+            }
+        }
+    }
 }
 
 /// What is accepted can be written and is then read as the same requests.

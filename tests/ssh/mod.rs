@@ -5,4 +5,5 @@ use crate::common::{self, escapes, pty, sshd};
 
 mod host;
 mod killed;
+mod logs;
 mod operating;

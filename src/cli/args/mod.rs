@@ -375,6 +375,8 @@ impl Verb {
             | Verb::CheckProbe
             | Verb::CheckSite
             | Verb::AsOwner => Meant::Neither,
+            // Those of other machines.
+            Verb::Log(args) if !args.hosts.is_empty() => Meant::Neither,
             Verb::Status
             | Verb::List(_)
             | Verb::Show(_)

@@ -1,5 +1,6 @@
 //! Arguments of the verbs that show something: list, show, explain, simulate, log, history, audit.
 
+use super::key::FolderArgs;
 use super::suggest::{self, Suggested};
 use crate::site::ids::{JobId, RequestId};
 use clap::{Args, Subcommand, ValueEnum};
@@ -172,6 +173,21 @@ pub struct LogArgs {
     /// What was rotated away, too: NAME.1, NAME.lo_, NAME-20261128-140000.LOG, packed or not
     #[arg(long)]
     pub rotated: bool,
+    /// The logs of these machines in one order, through ssh: names, or a file of names, one a line. Of each the last 250 records
+    /// unless -n says otherwise
+    #[arg(long, value_name = "FILE|NAME,...", value_delimiter = ',', conflicts_with_all = ["after", "before", "context"])]
+    pub hosts: Vec<String>,
+    /// Which site folder knows the host keys of --hosts.
+    #[command(flatten)]
+    pub folder: FolderArgs,
+    /// Answer `pcm log --hosts` of another machine on standard input and output
+    #[arg(
+        long,
+        hide_short_help = true,
+        conflicts_with_all = ["hosts", "follow", "lines", "grep", "count", "after", "before", "context", "level", "since",
+            "until", "component", "request", "format"]
+    )]
+    pub serve: bool,
     /// How records are printed
     #[arg(long, value_name = "FORMAT", value_enum, default_value = "rows")]
     pub format: LogShape,

@@ -1,11 +1,14 @@
 //! `pcm log`: one or several logs merged by time, filtered, followed; as rows or as one JSON object a line. `read` goes
-//! through files once, `follow` stays with them, `rows` says how records look.
+//! through files once, `follow` stays with them, `rows` says how records look; `hosts` asks other machines, where `serve`
+//! answers.
 
 mod follow;
+mod hosts;
 mod merge;
 mod packed;
 mod read;
 mod rows;
+mod serve;
 
 pub use follow::tail;
 
@@ -21,6 +24,18 @@ use std::path::{Path, PathBuf};
 /// `pcm log`. It ends as grep does: 0 where something was found, 1 where nothing was, 2 where a file cannot be read.
 pub fn run(app: &App, args: &LogArgs) -> Result<Exit> {
     can_follow(args)?;
+    if args.serve {
+        return serve::run(app, args);
+    }
+    if !args.hosts.is_empty() {
+        return hosts::run(app, args);
+    }
+    if args.folder.folder.is_some() {
+        return Err(wrong(
+            "--folder goes with --hosts".into(),
+            "Leave it out, or name machines with --hosts",
+        ));
+    }
     let filter = filter(app, args)?;
     let files = files(app, args)?;
     if args.follow {

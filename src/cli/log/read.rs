@@ -58,21 +58,11 @@ fn sources(app: &App, args: &LogArgs, filter: &Filter, files: &[PathBuf]) -> (Ve
     if !inputs.is_empty() {
         sources.push(("standard input".into(), input(std::io::stdin())));
     }
-    let (mut paths, problems) = Patterns::new(&named).paths();
+    let (paths, problems) = paths(&named, args.rotated);
     for (path, why) in problems {
         problem(&SafeText::new(&path.to_string_lossy()), &why);
     }
-    if args.rotated {
-        let before: Vec<PathBuf> = paths.iter().flat_map(|path| rotated(path)).collect();
-        let more: Vec<PathBuf> = before.into_iter().filter(|path| !paths.contains(path)).collect();
-        paths = more.into_iter().chain(paths).collect();
-    }
-    let mut seen = HashSet::new();
     for path in paths {
-        // Under two names it is one log.
-        if identity_at(&path).is_ok_and(|id| id.is_some_and(|id| !seen.insert(id))) {
-            continue;
-        }
         let name = path.file_name().unwrap_or(path.as_os_str());
         let name = SafeText::new(&name.to_string_lossy());
         match open(&path, last) {
@@ -81,6 +71,21 @@ fn sources(app: &App, args: &LogArgs, filter: &Filter, files: &[PathBuf]) -> (Ve
         }
     }
     (sources, failed)
+}
+
+/// What files and patterns name, with what was rotated away from them if that is wanted, each log once; and what is wrong with
+/// them.
+pub fn paths(named: &[PathBuf], with_rotated: bool) -> (Vec<PathBuf>, Vec<(PathBuf, String)>) {
+    let (mut paths, problems) = Patterns::new(named).paths();
+    if with_rotated {
+        let before: Vec<PathBuf> = paths.iter().flat_map(|path| rotated(path)).collect();
+        let more: Vec<PathBuf> = before.into_iter().filter(|path| !paths.contains(path)).collect();
+        paths = more.into_iter().chain(paths).collect();
+    }
+    let mut seen = HashSet::new();
+    // Under two names it is one log.
+    paths.retain(|path| identity_at(path).map_or(true, |id| id.is_none_or(|id| seen.insert(id))));
+    (paths, problems)
 }
 
 struct Output<'a> {

@@ -1,0 +1,255 @@
+//! One host: its connection, what is asked there and what comes, in a thread of its own. What is told and not taken yet is
+//! waited for, so that whoever reads slowly slows down who writes.
+
+use super::names::Host;
+use crate::clock::Wall;
+use crate::error::Result;
+use crate::host::ssh::{self, For, Meaning};
+use crate::host::terminal::Ended;
+use crate::host::{facts, threads};
+use crate::log::far::hear::{Heard, Hearing};
+use crate::log::far::words::Query;
+use crate::text::{SafeText, duration};
+use chrono::TimeDelta;
+use std::io::{Read, Write as _};
+use std::process::ChildStdin;
+use std::sync::mpsc::{self, RecvTimeoutError, SyncSender};
+use std::time::{Duration, Instant};
+
+/// A host that has not greeted after so long is named; ssh itself gives up sooner where nobody takes the connection.
+pub const NAMED_AFTER: Duration = Duration::from_millis(4_500);
+/// A host that has not greeted after so long is given up.
+const GREETS_WITHIN: Duration = Duration::from_secs(10);
+/// One that has greeted gives a sign every two seconds.
+const SILENCE: Duration = Duration::from_secs(20);
+/// After a cut it is tried again after so long, then after longer and longer.
+const FIRST_AGAIN: Duration = Duration::from_secs(1);
+const LAST_AGAIN: Duration = Duration::from_secs(30);
+/// A difference of clocks below this is that of the way.
+const SAME_CLOCK: TimeDelta = TimeDelta::seconds(2);
+const PIECE: usize = 64 << 10;
+
+/// How all are asked.
+pub struct How {
+    /// The program that connects ([`ssh::program`]).
+    pub program: Vec<String>,
+    /// Words after `pcm log --serve`.
+    pub words: Vec<String>,
+    /// What is asked, its times by the clock here.
+    pub query: Query,
+}
+
+/// What there is to say of one host.
+#[derive(Debug)]
+pub enum News {
+    /// It is its turn.
+    Begun,
+    /// It has greeted; its clock is so many seconds fast.
+    There(i64),
+    /// It told something.
+    Heard(Heard),
+    /// The connection ended, or none came about; it is tried again.
+    Cut(SafeText),
+    /// It is given up.
+    GivenUp(SafeText),
+}
+
+/// How a connection ended.
+enum End {
+    /// All was told.
+    Done,
+    /// Nobody listens here any more.
+    Unheard,
+    /// It may be better next time.
+    Cut(SafeText),
+    /// It will be the same next time.
+    Never(SafeText),
+}
+
+/// Asks one host, until all is told or nobody listens.
+pub fn ask(number: usize, host: &Host, how: &How, tell: &SyncSender<(usize, News)>) {
+    let mut asking = Asking { number, host, how, tell, hearing: Hearing::new(), asked: false };
+    let mut wait = FIRST_AGAIN;
+    loop {
+        let began = Instant::now();
+        let last = match asking.connection() {
+            End::Done | End::Unheard => return,
+            End::Cut(why) if how.query.follow => News::Cut(why),
+            End::Cut(why) | End::Never(why) => News::GivenUp(why),
+        };
+        let is_over = matches!(last, News::GivenUp(_));
+        if tell.send((number, last)).is_err() || is_over {
+            return;
+        }
+        if began.elapsed() > LAST_AGAIN {
+            wait = FIRST_AGAIN;
+        }
+        std::thread::sleep(wait);
+        wait = (wait * 2).min(LAST_AGAIN);
+        asking.hearing.connected_again();
+    }
+}
+
+struct Asking<'a> {
+    number: usize,
+    host: &'a Host,
+    how: &'a How,
+    tell: &'a SyncSender<(usize, News)>,
+    hearing: Hearing,
+    /// It was asked over a connection before.
+    asked: bool,
+}
+
+impl Asking<'_> {
+    /// The words for pcm over there.
+    fn words(&self) -> Vec<String> {
+        let check = self.host.machine.map(|id| ["--expect-machine".to_owned(), id.to_string()]);
+        let own = ["log", "--serve"].map(str::to_owned);
+        check.into_iter().flatten().chain(own).chain(self.how.words.iter().cloned()).collect()
+    }
+
+    fn connection(&mut self) -> End {
+        let cannot = |e: std::io::Error| {
+            End::Never(SafeText::of(format!("{} cannot be started: {e}", self.how.program.join(" "))))
+        };
+        let ready = match self.host.reach.command(&self.how.program, For::Many, &self.words()) {
+            Ok(ready) => ready,
+            Err(e) => return cannot(e),
+        };
+        let (mut talk, mut stdin, mut stdout) = match ready.start() {
+            Ok(started) => started,
+            Err(e) => return cannot(e),
+        };
+        let (give, pieces) = mpsc::sync_channel::<Vec<u8>>(2);
+        let reading = threads::start("ssh reads", move || {
+            let mut piece = vec![0; PIECE];
+            while let Ok(n @ 1..) = stdout.read(&mut piece) {
+                if give.send(piece[..n].to_vec()).is_err() {
+                    return;
+                }
+            }
+        });
+        if let Err(e) = reading {
+            return cannot(e);
+        }
+        let (mut limit, mut heard_at) = (GREETS_WITHIN, Instant::now());
+        loop {
+            loop {
+                let heard = match self.hearing.next() {
+                    Ok(Some(heard)) => heard,
+                    Ok(None) => break,
+                    Err(bad) => return End::Never(SafeText::new(&bad.to_string())),
+                };
+                limit = SILENCE;
+                if let Some(end) = self.on(heard, &mut stdin) {
+                    return end;
+                }
+            }
+            match pieces.recv_timeout(limit.saturating_sub(heard_at.elapsed())) {
+                Ok(piece) => {
+                    self.hearing.push(&piece);
+                    heard_at = Instant::now();
+                }
+                Err(RecvTimeoutError::Timeout) => {
+                    let late = format!("nothing came within {}", duration(limit));
+                    return End::Cut(SafeText::of(late));
+                }
+                Err(RecvTimeoutError::Disconnected) => return self.ended(&talk.finish()),
+            }
+        }
+    }
+
+    fn on(&mut self, heard: Heard, stdin: &mut ChildStdin) -> Option<End> {
+        let told = match heard {
+            Heard::Hello(hello) => {
+                let fast = fast(hello.now, facts::now());
+                if self.tell.send((self.number, News::There(fast))).is_err() {
+                    return Some(End::Unheard);
+                }
+                let question = self.question(fast);
+                return match question.and_then(|bytes| stdin.write_all(&bytes).and_then(|()| stdin.flush())) {
+                    Ok(()) => None,
+                    Err(e) => Some(End::Cut(SafeText::of(format!("the question cannot be sent: {e}")))),
+                };
+            }
+            Heard::Refused(why) => return Some(End::Never(why)),
+            other => other,
+        };
+        let done = matches!(told, Heard::Done(_)) && !self.how.query.follow;
+        match self.tell.send((self.number, News::Heard(told))) {
+            Err(_) => Some(End::Unheard),
+            Ok(()) if done => Some(End::Done),
+            Ok(()) => None,
+        }
+    }
+
+    /// The query by the clock there; after a cut the rest of it.
+    fn question(&mut self, fast: i64) -> std::io::Result<Vec<u8>> {
+        if std::mem::replace(&mut self.asked, true) {
+            return self.hearing.ask_again();
+        }
+        let there = |at: Option<Wall>| at.and_then(|at| at.checked_add_signed(TimeDelta::seconds(fast)));
+        let mut query = self.how.query.clone();
+        (query.since, query.until) = (there(query.since), there(query.until));
+        self.hearing.ask(query)
+    }
+
+    /// Why a connection ended.
+    fn ended(&self, ended: &Ended) -> End {
+        let last = ssh::last_said(ended);
+        let said = self.hearing.unfinished();
+        match ssh::meaning(ended) {
+            _ if !said.is_empty() => End::Never(SafeText::of(format!("it said \"{said}\" and nothing else"))),
+            Meaning::NoPcm => End::Never(SafeText::of(format!("there is no pcm there: {last}"))),
+            Meaning::NeverThere if ssh::is_refused(ended) => End::Never(last),
+            Meaning::NeverThere => End::Cut(last),
+            Meaning::Lost => End::Cut(SafeText::of(format!("the connection ended: {last}"))),
+            Meaning::Answered(0) => End::Cut("pcm there ended before it had answered".into()),
+            Meaning::Answered(code) => {
+                End::Never(SafeText::of(format!("pcm there ended with exit status {code}: {last}")))
+            }
+        }
+    }
+}
+
+/// By how many seconds a clock there is fast; what may as well be the time that its words took is none.
+fn fast(there: Wall, here: Wall) -> i64 {
+    let difference = there.signed_duration_since(here);
+    if difference.abs() < SAME_CLOCK { 0 } else { difference.num_seconds() }
+}
+
+/// The words that name files and what was rotated away, for the pcm over there.
+pub fn words(files: &[std::path::PathBuf], rotated: bool) -> Result<Vec<String>, String> {
+    let mut words: Vec<String> = rotated.then(|| "--rotated".to_owned()).into_iter().collect();
+    if !files.is_empty() {
+        words.push("--".to_owned());
+    }
+    for file in files {
+        words.push(file.to_str().ok_or_else(|| format!("{} is not UTF-8", file.display()))?.to_owned());
+    }
+    Ok(words)
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use crate::clock::System;
+
+    #[test]
+    fn a_difference_of_clocks_counts_from_two_seconds_on() {
+        let here = System::now();
+        let of = |milliseconds| fast(here + TimeDelta::milliseconds(milliseconds), here);
+        assert_eq!((of(0), of(1_999), of(-1_999)), (0, 0, 0));
+        assert_eq!((of(2_000), of(-93_400), of(7_200_000)), (2, -93, 7_200));
+    }
+
+    #[test]
+    fn files_are_named_behind_dashes() {
+        let of = |files: &[&str], rotated| {
+            words(&files.iter().map(Into::into).collect::<Vec<std::path::PathBuf>>(), rotated).unwrap()
+        };
+        assert_eq!(of(&[], false), [""; 0]);
+        assert_eq!(of(&["-x", "a b"], true), ["--rotated", "--", "-x", "a b"]);
+    }
+}
