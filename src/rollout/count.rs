@@ -270,6 +270,8 @@ pub struct Held {
     pub in_a_day: u64,
     /// The first of them runs then.
     pub first: Option<Wall>,
+    /// Since then it holds up the one that waits longest.
+    pub since: Option<Wall>,
 }
 
 /// The figures of one job.
@@ -343,6 +345,8 @@ impl Tally {
             held.foretold += u64::from(runs.is_some() || row.is_never());
             held.in_a_day += u64::from(runs.is_some_and(|(next, _)| next <= later(now, DAY)));
             held.first = [held.first, runs.map(|(next, _)| next)].into_iter().flatten().min();
+            let since = row.said.and_then(|said| said.since);
+            held.since = [held.since, since].into_iter().flatten().min();
         }
         if let (Part::Waiting, Some(account), Some(said)) = (row.part, row.account, row.said) {
             for code in frees(account, said, now) {

@@ -186,6 +186,8 @@ pub struct ReasonDoc {
     pub runs_in_a_day: Option<u64>,
     /// The first of them.
     pub first_at: Option<Wall>,
+    /// Since when the one that waits longest has been in its state; None: none of them says so.
+    pub since: Option<Wall>,
 }
 
 /// How machines ended.
@@ -451,6 +453,7 @@ fn reasons(tally: &Tally) -> Vec<ReasonDoc> {
             frees_in_a_day: tally.frees(reason),
             runs_in_a_day: (held.foretold > 0).then_some(held.in_a_day),
             first_at: held.first,
+            since: held.since,
         })
         .collect();
     reasons.sort_by_key(|reason| std::cmp::Reverse(reason.machines));
@@ -463,6 +466,7 @@ fn reasons(tally: &Tally) -> Vec<ReasonDoc> {
             frees_in_a_day: Some(*frees),
             runs_in_a_day: None,
             first_at: None,
+            since: None,
         })
         .collect();
     others.sort_by_key(|reason| std::cmp::Reverse(reason.frees_in_a_day));

@@ -1,10 +1,11 @@
 //! A rollout in words, the same in `pcm rollout` and in the console. Whoever shows them says how a time is told.
 
-use super::count::{Part, holder_words};
+use super::count::{Part, SEVERAL, holder_words};
 use super::doc::{GateDoc, JobDoc, MachineDoc, ReachedDoc, ReasonDoc};
 use super::gate::Answer;
 use crate::clock::Wall;
 use crate::site::index::JobState;
+use crate::terms::Code;
 use crate::text::SafeText;
 
 /// How a time is told.
@@ -127,6 +128,26 @@ pub fn anyway(reason: &ReasonDoc, tell: Tell<'_>) -> Option<String> {
         Some(n) if n > 0 => format!("{} run anyway, first {}", grouped(n), tell(at)),
         _ => format!("first {}", tell(at)),
     })
+}
+
+/// What a reason is, in a sentence or two: since when it holds machines up, what ends it and when, and what can be done about it.
+pub fn detail(reason: &ReasonDoc, job: &JobDoc, tell: Tell<'_>) -> String {
+    let mut parts = Vec::new();
+    parts.extend(reason.since.map(|at| format!("the longest since {}", tell(at))));
+    let code = Code::ALL.iter().find(|code| code.as_str() == reason.reason).map(|code| code.row());
+    match (code, reason.reason) {
+        (Some(row), _) => parts.push(format!("until {}", row.opens)),
+        (None, SEVERAL) => parts.push("several gates are closed on each of them".to_owned()),
+        (None, _) => parts.push("no gate is closed on them".to_owned()),
+    }
+    let foretold = reason.runs_in_a_day.filter(|n| *n > 0).zip(reason.first_at);
+    parts.extend(foretold.map(|(n, at)| match n {
+        1 => format!("1 runs by itself within a day, {}", tell(at)),
+        n => format!("{} run by themselves within a day, the first {}", grouped(n), tell(at)),
+    }));
+    let remedy = code.map(|row| row.remedy.replace("{id}", &job.request_id.to_string()));
+    let remedy = remedy.filter(|remedy| !remedy.is_empty()).map(|remedy| format!(". {remedy}"));
+    format!("{}{}", parts.join("; "), remedy.unwrap_or_default())
 }
 
 /// ` (+112, -3)`: what came and went since it is published as it is.

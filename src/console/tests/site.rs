@@ -274,6 +274,28 @@ fn a_row_that_leaves_takes_its_mark_along_and_puts_no_other_under_the_cursor() {
 }
 
 #[test]
+fn a_reason_says_since_when_it_holds_machines_up_what_ends_it_and_what_can_be_done() {
+    let mut stage = stage(400, 11, 200, 50);
+    stage.keys("b");
+    assert!(stage.screen().contains("the longest since"), "{}", stage.screen());
+    let mut told = 0;
+    for (n, figure) in stage.app.rollout.figures().to_vec().into_iter().enumerate() {
+        let Figure::Held(holder) = figure else { continue };
+        stage.app.rollout.figure.select(n);
+        let number = figure.number(stage.app.rollout.job().unwrap());
+        stage.keys("Enter");
+        assert_eq!(stage.app.rollout.machines().len() as u64, number, "{holder}");
+        let screen = stage.screen();
+        if let Some(code) = Code::ALL.iter().find(|code| code.as_str() == holder) {
+            assert!(screen.contains(&format!("until {}", code.row().opens)), "{holder}: {screen}");
+            told += 1;
+        }
+        stage.keys("Esc");
+    }
+    assert!(told > 2, "{told}");
+}
+
+#[test]
 fn what_keeps_the_figures_away_is_said_with_what_helps() {
     let mut stage = Stage::new(80, 24);
     stage.keys("5");

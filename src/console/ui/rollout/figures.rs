@@ -11,7 +11,7 @@ use crate::console::theme::Scope;
 use crate::console::ui::canvas::Canvas;
 use crate::console::ui::line::Line;
 use crate::rollout::count::{holder_words, taken_out_words};
-use crate::rollout::doc::JobDoc;
+use crate::rollout::doc::{JobDoc, ReasonDoc};
 use crate::rollout::select::Figure;
 use crate::rollout::words as told;
 use crate::rollout::words::grouped;
@@ -23,6 +23,8 @@ use ratatui::layout::Rect;
 const LOW: u16 = 9;
 /// From this width on the curve stands beside the figures.
 const BESIDE: u16 = 110;
+/// What is said of a reason takes so many lines at most.
+const DETAIL: usize = 4;
 /// The least lines of a curve.
 const CURVE: u16 = 8;
 
@@ -218,7 +220,12 @@ impl Sheet<'_> {
                     line.push(SafeText::new(&anyway), Scope::Dim);
                 }
             }
-            rows.push(self.row(n, of.machines, digits, line));
+            let row = self.row(n, of.machines, digits, line);
+            let selected = row.line.over.is_some();
+            rows.push(row);
+            if selected && !self.low {
+                rows.extend(detail(self.app, self.job, of, self.now, self.width).into_iter().map(Row::of));
+            }
         }
         rows
     }
@@ -257,6 +264,15 @@ impl Sheet<'_> {
         }
         rows
     }
+}
+
+/// What there is to say of a reason beside its row.
+pub fn detail(app: &App, job: &JobDoc, of: &ReasonDoc, now: Wall, width: usize) -> Vec<Line> {
+    let tell = |at| words::when(at, now, app.options.of_site());
+    let said = SafeText::new(&told::detail(of, job, &tell));
+    let mut lines = Line::of("    ", Scope::Text).add(said, Scope::Dim).wrap(width, 4);
+    lines.truncate(DETAIL);
+    lines
 }
 
 /// A figure in words, without its number.

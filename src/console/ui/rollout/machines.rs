@@ -1,6 +1,6 @@
 //! The machines behind a figure, and one of them as it speaks of itself.
 
-use super::figures::named;
+use super::figures::{detail, named};
 use crate::clock::Wall;
 use crate::console::app::columns::{self, MACHINES, Moment};
 use crate::console::app::layout::{Pane, Spot};
@@ -11,12 +11,15 @@ use crate::console::ui::canvas::Canvas;
 use crate::console::ui::line::Line;
 use crate::console::ui::table::Table;
 use crate::rollout::account::{Account, Forecast, Said};
-use crate::rollout::select::OneDoc;
+use crate::rollout::select::{Figure, OneDoc};
 use crate::rollout::words::grouped;
 use crate::safe;
 use crate::text::{self, SafeText};
 use ratatui::layout::Rect;
 use std::time::Duration;
+
+/// In a list of so many lines there is room for what holds its machines up.
+const LONG: u16 = 16;
 
 /// Draws the list of machines.
 pub fn draw(app: &App, now: Wall, canvas: &mut Canvas, body: Rect) {
@@ -59,6 +62,12 @@ pub fn draw(app: &App, now: Wall, canvas: &mut Canvas, body: Rect) {
         let words = "  e.g. group == \"web\" && last_seen > 1d; names: those of rollout --where";
         canvas.line(inside, &Line::of(words, Scope::Dim));
         inside = Rect { y: inside.y + 1, height: inside.height.saturating_sub(1), ..inside };
+    }
+    if let (Some(job), Figure::Held(holder), LONG..) = (rollout.job(), figure, inside.height)
+        && let Some(reason) = job.reasons.iter().find(|reason| reason.reason == *holder)
+    {
+        let taken = canvas.lines(inside, &detail(app, job, reason, now, usize::from(inside.width)));
+        inside = Rect { y: inside.y + taken, height: inside.height - taken, ..inside };
     }
     let Some(listed) = &list.listed else {
         canvas.line(inside, &Line::of("  looking them up", Scope::Dim));
