@@ -44,7 +44,14 @@ pub struct Ground {
 /// Who says so.
 enum By {
     /// A site folder; what is published from it, and by whose word reports count there.
-    Folder { folder: Box<Folder>, standing: Option<Box<Standing>>, whose: Option<Box<Whose>>, unsigned: bool },
+    Folder {
+        folder: Box<Folder>,
+        standing: Option<Box<Standing>>,
+        whose: Option<Box<Whose>>,
+        unsigned: bool,
+        /// What the list of machines says, by its hash.
+        list: Option<ContentHash>,
+    },
     /// The index of a share, by trust list and number: nobody's limits are known, so no gate answers.
     Share { newest: (u64, u64) },
 }
@@ -89,6 +96,7 @@ impl Ground {
             |id: &JobId| standing.as_ref().is_none_or(|s| s.index.jobs.iter().any(|job| job.job_id == *id));
         let wanted = |id: &JobId| job.map_or_else(|| published(id), |job| job == *id);
         let share = elsewhere.map_or_else(|| folder.share(), Path::to_owned);
+        let list = source.list().cloned();
         (means.needs)(&share)?;
         Ok(Self {
             site: folder.settings.site,
@@ -102,6 +110,7 @@ impl Ground {
                 standing: standing.map(Box::new),
                 whose: whose.map(Box::new),
                 unsigned: unsigned && signs,
+                list: list,
             },
         })
     }
@@ -199,17 +208,33 @@ impl Ground {
     /// How many machines came to a job and went from it since it is published as it is, by the list of machines; None: what the
     /// list said then is not kept.
     pub fn came_and_went(&self, stand: &Stand<'_>) -> Option<(u64, u64)> {
+        self.members_then(stand.published).map(|then| self.moved(stand, &then))
+    }
+
+    /// The machines of the publication of this number; None: what the list said then is not kept.
+    pub fn members_then(&self, (epoch, serial): (u64, u64)) -> Option<Vec<Member>> {
         let By::Folder { folder, standing: Some(standing), .. } = &self.by else { return None };
-        let (epoch, serial) = stand.published;
         let then = past::machines_at(folder, serial).filter(|_| epoch == standing.index.epoch)?;
-        let then: Vec<Member> = then.values().map(Machine::member).collect();
+        Some(then.values().map(Machine::member).collect())
+    }
+
+    /// What the list of machines says, by its hash; None: nobody knows what it said before.
+    pub fn list(&self) -> Option<&ContentHash> {
+        match &self.by {
+            By::Folder { list, .. } => list.as_ref(),
+            By::Share { .. } => None,
+        }
+    }
+
+    /// How many machines came to a job and went from it since the list was this.
+    pub fn moved(&self, stand: &Stand<'_>, then: &[Member]) -> (u64, u64) {
         let reached = |members: &[Member]| -> BTreeSet<MachineId> {
             let (job, word) = (stand.job, stand.word);
             let reached = members.iter().filter(|member| phase::reaches(job, word, word.percent, member));
             reached.map(|member| member.machine).collect()
         };
-        let (then, now) = (reached(&then), reached(&self.members));
-        Some((now.difference(&then).count() as u64, then.difference(&now).count() as u64))
+        let (then, now) = (reached(then), reached(&self.members));
+        (now.difference(&then).count() as u64, then.difference(&now).count() as u64)
     }
 
     /// What a machine says, where it counts as it does for `job advance`. Where no key of a machine is known, no gate answers,

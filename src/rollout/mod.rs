@@ -4,7 +4,7 @@
 //! counts the machines of a phase, `gate` decides from numbers alone, `course` joins them for one job; `count` has the figures
 //! that are shown, `figures` those of all jobs at once, `forecast` the rest of the curve, `foretold` what it was a day ago, `frees`
 //! what removing an obstacle would do, and `whose` says which reports count at a site that signs. `attention` names the machines
-//! at which somebody has to look, and `sending` foretells a job before it is sent. `ground` is the jobs and machines that are
+//! at which somebody has to look, `moved` counts those that came to a job or went from it, and `sending` foretells a job before it is sent. `ground` is the jobs and machines that are
 //! counted, `session` one look after another, `doc` what comes of a look, `select` the machines behind a figure, `words` how it
 //! is said. Called by `pcm job advance`, `pcm rollout`, the console, and the verbs that look at a site or send a job.
 
@@ -24,6 +24,7 @@ pub mod gate;
 pub mod ground;
 #[cfg(test)]
 mod halted;
+pub mod moved;
 mod packed;
 pub mod phase;
 pub mod refresh;

@@ -94,6 +94,19 @@ fn figures_lead_to_their_machines_and_a_job_is_suspended_from_there() {
 }
 
 #[test]
+fn targets_that_came_since_the_job_was_sent_are_named_in_the_console() {
+    let dir = tempfile::tempdir().unwrap();
+    let dir = dir.path();
+    phased(dir, 10, "100%");
+    json(dir, &["site", "machine", "add", "BP051001", "--group", "lab", "--folder", "site"]);
+    let mut console = Terminal::start(&command(dir, &["--folder", "site"]), 80, 24);
+    console.wait("BP0000AB");
+    console.keys("j");
+    console.wait("targets 11 (+1) = done 0");
+    assert_eq!(console.quit('q'), 0);
+}
+
+#[test]
 fn without_a_site_the_view_says_what_it_needs() {
     let dir = tempfile::tempdir().unwrap();
     let dir = dir.path();

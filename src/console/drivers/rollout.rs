@@ -10,6 +10,7 @@ use crate::console::threads::spawn;
 use crate::rollout::count::Part;
 use crate::rollout::doc::{MachineDoc, RolloutDoc};
 use crate::rollout::ground::Ground;
+use crate::rollout::moved::Moved;
 use crate::rollout::select::{OneDoc, Site};
 use crate::rollout::session::{Ask, Only, Read, Session};
 use crate::site::expression::Expression;
@@ -102,6 +103,7 @@ fn look(
             over?;
             let mut doc = read.doc(ground, Only::default(), false, System::now());
             session.foretell(&mut doc);
+            desk.moved.tell(ground, &mut doc, System::now());
             desk.show(doc, true)?;
             session.last().map_or(Ok(()), |read| desk.answer(ground, &read))?;
             None
@@ -138,6 +140,8 @@ pub(in crate::console) struct Desk {
     anew: bool,
     order: Option<Standing>,
     doc: Option<Arc<RolloutDoc>>,
+    /// Who came and went since jobs were sent.
+    moved: Moved,
 }
 
 /// How the rows of a list were put in order.
@@ -148,7 +152,7 @@ struct Standing {
 
 impl Desk {
     pub fn new(to: Sender<Incoming>) -> Desk {
-        Desk { to, wish: Wish::default(), anew: false, order: None, doc: None }
+        Desk { to, wish: Wish::default(), anew: false, order: None, doc: None, moved: Moved::default() }
     }
 
     /// Counts and answers this, for tests; whether somebody listens.

@@ -75,6 +75,11 @@ pub struct Source {
 }
 
 impl Source {
+    /// The bytes of the list of machines, by their hash; None: there is no list.
+    pub fn list(&self) -> Option<&ContentHash> {
+        self.list.as_ref()
+    }
+
     /// What is read is text; what is not is said to be wrong where it is read.
     fn say(&mut self, name: String, bytes: &[u8]) {
         self.texts.insert(name, String::from_utf8_lossy(bytes).into());
