@@ -8,8 +8,13 @@ use crate::check::CheckingClient;
 use crate::clock::Zone;
 use crate::error::{Exit, Failure, Result};
 use crate::executor::client::Client;
+use crate::host::ssh::Reach;
 use crate::rollout::ground::Ground;
 use crate::rollout::select::Site;
+use crate::site::folder::machines::Machine;
+use crate::site::folder::{Folder, malformed};
+use crate::site::ids::MachineId;
+use crate::text::SafeText;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::Arc;
@@ -34,6 +39,7 @@ fn start(app: &App, flags: &ConsoleFlags, place: Place, rollout: bool, title: Op
         Err(_) => app.client().map(|_| app.setup.clone())?,
     };
     let client = CheckingClient(Client::new(setup.layout.clone(), setup.config.clone()));
+    let is_demo = title.is_some();
     let (place, site_zone) = place.in_its_zone(&app.setup);
     let options = crate::console::Options {
         read_only: flags.read_only,
@@ -46,7 +52,7 @@ fn start(app: &App, flags: &ConsoleFlags, place: Place, rollout: bool, title: Op
         site_zone,
         rollout,
     };
-    let site = Arc::new(Shown { app: app.clone(), place });
+    let site = Arc::new(Shown { app: app.clone(), place, is_demo });
     crate::console::run(options, Arc::new(client), site, &setup.layout, &setup.config)
 }
 
@@ -113,6 +119,8 @@ impl Place {
 struct Shown {
     app: App,
     place: Place,
+    /// Its machines do not exist.
+    is_demo: bool,
 }
 
 impl Site for Shown {
@@ -123,6 +131,36 @@ impl Site for Shown {
     fn verb(&self, words: &[String]) -> Option<Command> {
         self.place.verb(words, &self.app.setup.layout.config)
     }
+
+    fn reach(&self, machines: &[MachineId]) -> Result<Vec<std::result::Result<Reach, SafeText>>> {
+        let refuse = |code, message, remedy| Err(Failure::new(Exit::Refused, code, message, remedy));
+        let dir = match &self.place {
+            Place::Folder(_) if self.is_demo => {
+                let remedy = "Start the console on a site of your own: pcm --folder DIR";
+                return refuse(
+                    "demo",
+                    "the machines of the demo do not exist, and are not connected to",
+                    remedy,
+                );
+            }
+            Place::Folder(dir) => dir,
+            Place::Share => {
+                let remedy = "Name the site folder: pcm --folder DIR";
+                return refuse("no-site-folder", "only the site folder says where machines are", remedy);
+            }
+            Place::Nowhere(why) => return Err(why.clone()),
+        };
+        let known = Folder::open(dir)?.read_machines().map_err(|wrong| malformed(&wrong))?;
+        Ok(machines.iter().map(|id| reached(known.get(id))).collect())
+    }
+}
+
+/// How a machine of the list is reached.
+fn reached(machine: Option<&Machine>) -> std::result::Result<Reach, SafeText> {
+    let machine = machine.ok_or_else(|| SafeText::from("it is not in the list of machines any more"))?;
+    let host = machine.host.as_deref().ok_or_else(|| SafeText::from("the site has no host name of it"))?;
+    let host = host.parse().map_err(|_| SafeText::from("its host name is none that ssh is given"))?;
+    Ok(Reach { host, host_key: machine.host_key.clone() })
 }
 
 #[cfg(test)]

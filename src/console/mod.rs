@@ -3,6 +3,7 @@
 pub mod app;
 pub mod drivers;
 pub mod keymap;
+mod lend;
 mod run;
 pub mod term;
 #[cfg(test)]

@@ -93,6 +93,7 @@ pub fn run(
     let transcripts = transcript::start(layout, &to).map_err(failed)?;
     let discard = drivers::discard().map_err(failed)?;
     let wishes = drivers::rollout::start(Arc::clone(&site), &to).map_err(failed)?;
+    let hands = drivers::afar::Hands::new(Arc::clone(&site), to.clone());
     let save = drivers::save::start(&to).map_err(failed)?;
     let logs = logs::start(logs::follow(layout, config, app.options.zone.clone()), &to).map_err(failed)?;
     listen(&to).map_err(failed)?;
@@ -125,6 +126,7 @@ pub fn run(
         beside: Beside::default(),
         wishes,
         site,
+        hands,
         keys: None,
     };
     if let Some(note) = theme_note {

@@ -3,6 +3,7 @@
 
 use super::app::rollout::wire::Wish;
 use super::app::{App, Effect, Event};
+use super::drivers::afar::Hands;
 use super::drivers::clipboard::{Way, sequence};
 use super::drivers::keys::Keys;
 use super::drivers::{Incoming, ask::Asker, save};
@@ -12,13 +13,9 @@ use super::term::{self, Guard, Screen, leave_dead};
 use super::ui::Painter;
 use crate::clock::System;
 use crate::executor::talk::protocol::Answer;
-use crate::host::{signals, terminal};
+use crate::host::signals;
 use crate::rollout::select::Site;
-use crate::safe;
 use crate::site::ids::RequestId;
-use crate::text::SafeText;
-use std::io::Write as _;
-use std::process::Command;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender};
 use std::time::{Duration, Instant};
@@ -44,6 +41,8 @@ pub struct Console {
     /// What view 5 is about, by word of the app.
     pub(super) wishes: Sender<Wish>,
     pub(super) site: Arc<dyn Site>,
+    /// Reaches its machines.
+    pub(super) hands: Hands,
     /// None: nobody reads keys yet.
     pub(super) keys: Option<Keys>,
 }
@@ -182,6 +181,20 @@ impl Console {
                         return Ok(true);
                     }
                 }
+                Effect::Afar(order) => self.hands.begin(order),
+                Effect::TakeBack(number) => self.hands.take_back(number),
+                Effect::Visit(machine) => {
+                    let said = self.visit(machine)?;
+                    if self.take(said)? {
+                        return Ok(true);
+                    }
+                }
+                Effect::Logs(hosts) => {
+                    let said = self.logs(&hosts)?;
+                    if self.take(said)? {
+                        return Ok(true);
+                    }
+                }
                 Effect::Save { path, lines } => {
                     let _ = self.save.send((path, lines));
                 }
@@ -220,33 +233,8 @@ impl Console {
         Ok(false)
     }
 
-    /// Gives the terminal to a verb of pcm until it has ended and somebody has read what it says.
-    fn verb(&mut self, words: &[String]) -> std::io::Result<Event> {
-        let said = words.join(" ");
-        let Some(mut command) = self.site.verb(words) else {
-            return Ok(Event::Said {
-                text: safe!("{}: there is no site folder", SafeText::new(&said)),
-                error: true,
-            });
-        };
-        let mut ended = None;
-        let (guard, keys) = (&mut self.guard, self.keys.as_ref());
-        let mut away = || guard.away(|| ended = Some(signals::lent(|| lent(&said, &mut command))));
-        match keys {
-            Some(keys) => keys.lend(away)?,
-            None => away()?,
-        }
-        self.cleared();
-        let (text, error) = match ended.and_then(|code| code) {
-            Some(0) => (safe!("{}: done", SafeText::new(&said)), false),
-            Some(code) => (safe!("{}: it ended with exit status {code}", SafeText::new(&said)), true),
-            None => (safe!("{}: it could not be started, or was ended", SafeText::new(&said)), true),
-        };
-        Ok(Event::Said { text, error })
-    }
-
     /// The terminal was just taken again, with whatever size it has by now.
-    fn cleared(&mut self) {
+    pub(super) fn cleared(&mut self) {
         self.beside.plain = false;
         self.app.size = term::size();
         self.screen.cleared(self.app.size.0, self.app.size.1);
@@ -268,27 +256,4 @@ impl Console {
         self.take(Event::Drawn(layout))?;
         Ok(())
     }
-}
-
-/// Runs a verb in the terminal, which is given back; its exit status. What it says stays until Enter is pressed.
-fn lent(said: &str, command: &mut Command) -> Option<i32> {
-    let mut out = std::io::stdout().lock();
-    // A terminal that is gone wants no words.
-    let _ = writeln!(out, "pcm {}", SafeText::new(said));
-    let _ = out.flush();
-    let ended = terminal::lend(command);
-    match &ended {
-        Ok(ended) => {
-            for line in String::from_utf8_lossy(&ended.said).lines() {
-                let _ = writeln!(out, "{}", SafeText::new(line));
-            }
-        }
-        Err(e) => {
-            let _ = writeln!(out, "pcm cannot be started: {e}");
-        }
-    }
-    let _ = write!(out, "-- Enter goes back to the console --");
-    let _ = out.flush();
-    let _ = std::io::stdin().read_line(&mut String::new());
-    ended.ok().and_then(|ended| ended.code)
 }

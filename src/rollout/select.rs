@@ -8,6 +8,7 @@ use super::doc::JobDoc;
 use super::ground::Ground;
 use super::session::Read;
 use crate::error::Result;
+use crate::host::ssh::Reach;
 use crate::site::ids::{MachineId, RequestId};
 use crate::text::SafeText;
 use std::collections::BTreeMap;
@@ -23,6 +24,12 @@ pub trait Site: Send + Sync {
 
     /// Such a verb of pcm on this site folder; None: there is only a share.
     fn verb(&self, words: &[String]) -> Option<Command>;
+
+    /// How each of these machines is reached, by the site folder alone; of one that cannot be, why.
+    ///
+    /// # Errors
+    /// The site folder cannot be read, there is none, or its machines do not exist.
+    fn reach(&self, machines: &[MachineId]) -> Result<Vec<std::result::Result<Reach, SafeText>>>;
 }
 
 /// A number that is shown of a job.

@@ -5,6 +5,8 @@
 use crate::common;
 
 #[cfg(unix)]
+mod afar;
+#[cfg(unix)]
 mod collect;
 mod contract;
 mod demo;

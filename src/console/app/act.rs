@@ -24,7 +24,7 @@ impl App {
             self.view = view;
             return Vec::new();
         }
-        if let Some(effects) = self.act_on_site(id) {
+        if let Some(effects) = self.act_on_site(id).or_else(|| self.act_afar(id)) {
             return effects;
         }
         match id {
@@ -156,6 +156,9 @@ impl App {
             | Id::Where
             | Id::Advance
             | Id::SuspendJob
+            | Id::SendAgain
+            | Id::MachineConsole
+            | Id::MachineLog
             | Id::Reasons
             | Id::OnlyFailed
             | Id::OnlySilent => Vec::new(),
@@ -374,7 +377,19 @@ impl App {
                 }
                 return Vec::new();
             }
-            Some(Overlay::Confirm(_) | Overlay::Job(_) | Overlay::Palette(_) | Overlay::Save(_)) => {
+            Some(Overlay::Answers) => {
+                if let Some(afar) = &mut self.afar {
+                    afar.moved(id);
+                }
+                return Vec::new();
+            }
+            Some(
+                Overlay::Confirm(_)
+                | Overlay::Job(_)
+                | Overlay::Afar(_)
+                | Overlay::Palette(_)
+                | Overlay::Save(_),
+            ) => {
                 return Vec::new();
             }
             None => {}
@@ -458,6 +473,7 @@ impl App {
                     }
                 }
             }
+            Some(Overlay::Afar(_)) => self.typed_afar(key),
             Some(Overlay::Palette(palette)) => match key {
                 Key::Esc | Key::Ctrl('c') => {
                     self.overlays.pop();

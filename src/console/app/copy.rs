@@ -1,5 +1,6 @@
 //! What is shown, as lines of text: to be copied, printed on the bare terminal, or saved to a file.
 
+use super::afar::Asked;
 use super::event::LogLine;
 use super::overlay::Overlay;
 use super::results::Fate;
@@ -129,6 +130,13 @@ impl App {
                     Fate::Refused(why) => safe!("refused: {why}"),
                 };
                 results.fates.iter().map(|(id, what)| safe!("{id} {}", fate(what))).collect()
+            }
+            Overlay::Answers => {
+                let asked = self.afar.as_ref().map_or(&[][..], |afar| afar.machines());
+                let line = |of: &Asked| {
+                    safe!("{} {} {}: {}", of.machine, of.host, of.fate.kind.words(), of.fate.words)
+                };
+                asked.iter().map(line).collect()
             }
             _ => Vec::new(),
         }

@@ -61,6 +61,9 @@ pub fn enabled(app: &App, id: Id) -> Result<(), SafeText> {
     if !id.command().is_of(contexts_below(app)) {
         return Err(elsewhere(app, id.command()));
     }
+    if let Some(answer) = app.may_afar(id, contexts_below(app) == [Context::Rollout]) {
+        return answer;
+    }
     if id.operates() {
         may_operate(app)?;
     }
@@ -168,7 +171,7 @@ fn of_site(app: &App, id: Id) -> Result<(), SafeText> {
             Err(safe!("this terminal has no clipboard; {} shows the text to select", app.key_of(Id::Plain)))
         }
         Id::Copy | Id::Plain if app.copied().is_empty() => Err("there is nothing to copy here".into()),
-        Id::Results if app.results.is_none() => Err("nothing was done to several requests yet".into()),
+        Id::Results if app.afar.is_none() => Err("nothing was done to machines of the site yet".into()),
         Id::Problems if !app.data.has_problems() => Err("nothing is wrong".into()),
         // Nobody takes them to be of the machine that is selected.
         Id::Hold | Id::Unhold | Id::Poll | Id::Restart | Id::DeferRestart | Id::CancelRestart => {

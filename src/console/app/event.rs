@@ -1,5 +1,6 @@
 //! What reaches the app and what it wants done: events in, effects out. Everything else in `app` is pure between them.
 
+use super::afar::{Order, Step};
 use super::layout::Layout;
 use super::rollout::wire::{News, Wish};
 use crate::clock::Wall;
@@ -9,7 +10,7 @@ use crate::error::Failure;
 use crate::executor::ask::Question;
 use crate::executor::talk::protocol::Answer;
 use crate::log::Level;
-use crate::site::ids::RequestId;
+use crate::site::ids::{MachineId, RequestId};
 use crate::text::SafeText;
 use std::time::Duration;
 
@@ -60,6 +61,15 @@ pub enum Event {
     },
     /// Something was counted for view 5, or could not be.
     Rollout(News),
+    /// How far an [`Effect::Afar`] is on one machine.
+    Afar {
+        /// The number of the order.
+        order: u64,
+        /// Which machine.
+        machine: MachineId,
+        /// How far.
+        step: Step,
+    },
     /// A driver has something to say about what it was told to do.
     Said {
         /// What.
@@ -109,6 +119,14 @@ pub enum Effect {
     Rollout(Wish),
     /// Give the terminal to this verb of pcm on the site folder until it has ended; answered by [`Event::Said`].
     Verb(Vec<String>),
+    /// Have machines of the site do this, each through `ssh`; answered by [`Event::Afar`] for each.
+    Afar(Order),
+    /// Take back what of the order of this number has not begun.
+    TakeBack(u64),
+    /// Give the terminal to the console of this machine of the site; answered by [`Event::Said`].
+    Visit(MachineId),
+    /// Give the terminal to the merged log of these hosts; answered by [`Event::Said`].
+    Logs(Vec<SafeText>),
     /// Write these lines to a new file; answered by [`Event::Said`]. Never over one that exists.
     Save {
         /// As it was typed.

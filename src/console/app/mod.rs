@@ -3,9 +3,11 @@
 //!
 //! `state` is what is known and shown, and the parts of it have files of their own: `data` what the executor said, `rows`
 //! and `filter` what lists show, `logpane`, `transcript`, `overlay`, `dialog`. `update` takes an event; `enabled` says
-//! whether a command would do something, `act` does it; `refresh` asks the executor.
+//! whether a command would do something, `act` does it; `refresh` asks the executor. `rollout` is view 5, `site` and
+//! `on_machines` what its commands do, `afar` what became of that on each machine.
 
 mod act;
+pub mod afar;
 mod asks;
 pub mod columns;
 mod copy;
@@ -22,6 +24,7 @@ mod marks;
 mod message;
 mod mouse;
 mod notices;
+mod on_machines;
 pub mod overlay;
 mod refresh;
 pub mod results;

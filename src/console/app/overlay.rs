@@ -1,6 +1,6 @@
 //! What lies over a view: details, explanation, confirmation, help, palette, problems.
 
-use super::dialog::{Confirm, JobAsk, SaveAs};
+use super::dialog::{AfarAsk, Confirm, JobAsk, SaveAs};
 use super::input::Input;
 use super::layout::Window;
 use super::list::{Cursor, Scroll};
@@ -19,6 +19,10 @@ pub enum Overlay {
     Confirm(Box<Confirm>),
     /// A change of a job that waits for a yes.
     Job(Box<JobAsk>),
+    /// Something for machines of the site that waits for a yes.
+    Afar(Box<AfarAsk>),
+    /// What became of it on each of them; it is the app's.
+    Answers,
     /// Keys.
     Help(Scroll),
     /// Commands by name.
@@ -53,7 +57,12 @@ impl Overlay {
             | Overlay::Problems(scroll)
             | Overlay::Week(scroll) => scroll.drawn(window),
             Overlay::Palette(palette) => palette.cursor.drawn(window),
-            Overlay::Confirm(_) | Overlay::Job(_) | Overlay::Results | Overlay::Save(_) => {}
+            Overlay::Confirm(_)
+            | Overlay::Job(_)
+            | Overlay::Afar(_)
+            | Overlay::Answers
+            | Overlay::Results
+            | Overlay::Save(_) => {}
         }
     }
 }

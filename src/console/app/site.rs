@@ -44,6 +44,7 @@ impl App {
                 return Some(vec![Effect::Redraw]);
             }
             Id::Advance | Id::SuspendJob => return Some(self.ask_of_job(id)),
+            Id::Results => return Some(self.open(Overlay::Answers)),
             _ => return None,
         }
         Some(Vec::new())

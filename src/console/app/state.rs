@@ -1,5 +1,6 @@
 //! What the console knows and shows, and what can be asked of it. `update` changes it.
 
+use super::afar::Afar;
 use super::asks::Asks;
 use super::data::Data;
 use super::event::Moment;
@@ -117,6 +118,8 @@ pub struct App {
     pub marked: BTreeSet<RequestId>,
     /// What became of the newest action on several requests.
     pub results: Option<Results>,
+    /// What became of the newest action on machines of the site.
+    pub afar: Option<Afar>,
     /// The mouse is ours.
     pub mouse: bool,
     /// What the newest frame had room for, and where.
@@ -164,6 +167,7 @@ impl App {
             glance: LogPane::overview(),
             marked: BTreeSet::new(),
             results: None,
+            afar: None,
             mouse: false,
             layout: Layout::default(),
             came_from: None,
@@ -341,7 +345,13 @@ impl App {
     /// Whether text is being typed, so that characters are no commands.
     pub fn typing(&self) -> bool {
         match self.overlays.last() {
-            Some(Overlay::Confirm(_) | Overlay::Job(_) | Overlay::Palette(_) | Overlay::Save(_)) => true,
+            Some(
+                Overlay::Confirm(_)
+                | Overlay::Job(_)
+                | Overlay::Afar(_)
+                | Overlay::Palette(_)
+                | Overlay::Save(_),
+            ) => true,
             Some(_) => false,
             None if self.view == View::Rollout => self.rollout.list.typing.is_some(),
             None => {

@@ -65,6 +65,10 @@ impl App {
                 self.take_of_site(news);
                 Vec::new()
             }
+            Event::Afar { order, machine, step } => {
+                self.take_from_afar(order, machine, step);
+                Vec::new()
+            }
             Event::Said { text, error } => {
                 self.say(text, error);
                 Vec::new()
@@ -115,6 +119,11 @@ impl App {
                             results.scroll.drawn(window);
                         }
                     }
+                    Some(Overlay::Answers) => {
+                        if let Some(afar) = &mut self.afar {
+                            afar.drawn(window);
+                        }
+                    }
                     Some(layer) => layer.drawn(window),
                     None => {}
                 },
@@ -135,6 +144,7 @@ impl App {
         match self.overlays.last_mut() {
             Some(Overlay::Confirm(confirm)) => confirm.paste(text),
             Some(Overlay::Job(ask)) => ask.paste(text),
+            Some(Overlay::Afar(ask)) => ask.paste(text),
             Some(Overlay::Palette(palette)) => palette.paste(text),
             Some(Overlay::Save(save)) => save.path.insert(text),
             Some(_) => {}

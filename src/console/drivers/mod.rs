@@ -1,6 +1,7 @@
 //! The console's edge: threads that carry out effects and report events. None of them waits for another, so nothing
 //! blocks the keys.
 
+pub mod afar;
 pub mod ask;
 pub mod clipboard;
 pub mod keys;

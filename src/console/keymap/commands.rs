@@ -117,6 +117,7 @@ commands! {
     OnlyFailed "failed" ["o"] "failed" "the machines on which the job failed" Lists [Rollout] 7;
     OnlySilent "silent" ["i"] "silent" "the machines of the job that say nothing" Lists [Rollout] 7;
     Advance "advance" ["A"] "advance" "let the job reach its next machines, where its gate lets it" Actions [Rollout] 6;
+    SendAgain "send-again" ["a"] "send again" "send the job once more, to the marked machines or the selected one" Actions [Rollout] 0;
     SuspendJob "suspend-job" ["P"] "suspend" "suspend the job: nothing of it starts on a machine from its next poll on" Actions [Rollout] 6;
     Filter "filter" ["/"] "filter" "show only rows with these words (!words: only rows without them)" Lists [Requests History] 7;
     Where "where" ["/"] "where" "show only machines for which this holds, as with `pcm rollout --where`" Lists [Rollout] 7;
@@ -154,6 +155,8 @@ commands! {
     Right "right" ["Right"] "right" "scroll long lines to the right" Moving [Everywhere] 0;
     Week "week" ["t"] "week" "the week ahead: when each request runs, if only time changes" Views [Requests Other] 8;
     LogAt "log-of-run" ["l"] "log of its run" "the log at the moment its newest run started" Views [Requests Other] 0;
+    MachineConsole "machine-console" ["c"] "console" "the console of the selected machine, through ssh" Views [Rollout] 7;
+    MachineLog "machine-log" ["l"] "log" "the logs of the marked machines, or the selected one, merged by time, through ssh" Views [Rollout] 7;
     PrevPane "previous-pane" ["Shift-Tab"] "pane" "move the keys to the previous pane" Moving [Everywhere] 0;
     Back "back" ["Esc"] "back" "one step back; never quits" Moving [Everywhere] 0;
     Overview "overview" ["1"] "overview" "everything at a glance" Views [Everywhere] 0;

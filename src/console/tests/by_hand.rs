@@ -53,6 +53,13 @@ impl crate::rollout::select::Site for NoSite {
         Err(crate::error::Failure::new(exit, "no-site-folder", "no site folder is named", remedy))
     }
 
+    fn reach(
+        &self,
+        _: &[crate::site::ids::MachineId],
+    ) -> crate::error::Result<Vec<Result<crate::host::ssh::Reach, crate::text::SafeText>>> {
+        self.ground().map(|_| Vec::new())
+    }
+
     fn verb(&self, _words: &[String]) -> Option<std::process::Command> {
         None
     }

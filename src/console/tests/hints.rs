@@ -13,7 +13,7 @@ const FIXED: [Id; 2] = [Id::Interrupt, Id::Suspend];
 
 /// A key map in which each command has one key, which is no other's default: a letter that no other text here has.
 fn others() -> Keymap {
-    let letters = ('А'..='я').chain('ѐ'..='џ');
+    let letters = ('А'..='я').chain('ѐ'..='џ').chain('α'..='ω');
     let lines = COMMANDS.iter().filter(|c| !FIXED.contains(&c.id)).zip(letters);
     let text: String = lines.map(|(command, letter)| format!("{} = \"{letter}\"\n", command.name)).collect();
     Keymap::with(&text).unwrap()

@@ -1,6 +1,7 @@
 //! Keys in, screen out: the whole app with a fake executor, drawn to text.
 #![allow(clippy::unwrap_used)]
 
+mod afar;
 mod answers;
 mod by_hand;
 mod confirm;

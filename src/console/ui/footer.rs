@@ -1,11 +1,12 @@
 //! The last line: what was said, what is being done, or the keys that matter here.
 
+use super::afar;
 use super::canvas::Canvas;
 use super::line::{Line, cells};
-use crate::console::app::dialog::{Field, JobField};
+use crate::console::app::dialog::{AfarField, Field, JobField};
 use crate::console::app::layout::Spot;
 use crate::console::app::overlay::Overlay;
-use crate::console::app::{App, contexts, matters, may_operate, words};
+use crate::console::app::{App, Level, contexts, enabled, matters, may_operate, words};
 use crate::console::keymap::Key;
 use crate::console::keymap::commands::{COMMANDS, Command, Context, Id};
 use crate::console::theme::Scope;
@@ -46,6 +47,13 @@ pub fn draw(app: &App, canvas: &mut Canvas, area: Rect) {
                 Line::of("  Tab or Enter next  Shift-Tab back  Esc cancels", Scope::Footer)
             }
         },
+        Some(Overlay::Afar(ask)) => match ask.focus {
+            AfarField::Question => Line::of("  y yes  any other key cancels", Scope::Footer),
+            AfarField::Number | AfarField::Until | AfarField::Reason => {
+                Line::of("  Tab or Enter next  Shift-Tab back  Esc cancels", Scope::Footer)
+            }
+        },
+        Some(Overlay::Answers) => app.afar.as_ref().map_or_else(Line::new, |afar| afar::keys(app, afar)),
         Some(Overlay::Help(_)) => Line::of(
             safe!(
                 "  {} more  {} {} scroll  {} any command  {} or {} closes",
@@ -86,8 +94,17 @@ fn keys(app: &App, canvas: &mut Canvas, area: Rect) {
     let rollout = here.contains(&Context::Rollout);
     let first = here.contains(&Context::Log) || rollout;
     let wide = |(key, command): &(Key, &Command)| cells(&key.to_string()) + 1 + command.short.len() + 2;
+    let machines = rollout && app.rollout.level >= Level::Machines;
+    // Keys of the whole job are at hand where its machines are listed, and the other way round, but are not looked for there.
+    let of_job =
+        |id| matches!(id, Id::Reasons | Id::OnlyFailed | Id::OnlySilent | Id::Advance | Id::SuspendJob);
+    let of_machines = |id| matches!(id, Id::Run | Id::Defer | Id::Hold | Id::MachineConsole | Id::MachineLog);
     // In a log, and in the rollout, its own keys come first.
-    let own = |c: &Command| c.contexts.iter().any(|x| *x != Context::Everywhere && here.contains(x));
+    let own = |c: &Command| match rollout {
+        true if of_machines(c.id) => machines,
+        true if of_job(c.id) => !machines,
+        _ => c.contexts.iter().any(|x| *x != Context::Everywhere && here.contains(x)),
+    };
     let always = |c: &Command| matches!(c.id, Id::Help | Id::Palette | Id::Quit);
     // What is done to this machine is not what somebody looks for who watches all of them.
     let of_here = |c: &&Command| c.footer > 0 && c.is_of(here) && (!rollout || own(c) || always(c));
@@ -119,7 +136,12 @@ fn keys(app: &App, canvas: &mut Canvas, area: Rect) {
             line.push("  ", if acts { Scope::Key } else { Scope::Footer });
         }
         let from = line.width() as u16;
-        let (key_scope, word_scope) = match command.id.operates() && may_operate(app).is_err() {
+        let off = match machines && of_machines(command.id) {
+            // Whether it may be done there its machine says.
+            true => enabled(app, command.id).is_err(),
+            false => command.id.operates() && may_operate(app).is_err(),
+        };
+        let (key_scope, word_scope) = match off {
             true => (Scope::KeyOff, Scope::KeyOff),
             // In one style, which costs few bytes: these are drawn anew with nearly each row.
             false if acts => (Scope::Key, Scope::Key),

@@ -64,7 +64,8 @@ pub fn draw(app: &App, ask: &JobAsk, canvas: &mut Canvas, area: Rect) {
     canvas.lines(inside, &lines[rest..]);
 }
 
-fn typed(name: &'static str, input: &Input, focus: bool, width: usize) -> Line {
+/// A field where text is typed.
+pub(super) fn typed(name: &'static str, input: &Input, focus: bool, width: usize) -> Line {
     let scope = if focus { Scope::InputFocus } else { Scope::Input };
     let cursor = if focus { "_" } else { "" };
     let text = safe!("{}{cursor}{}", input.before(), input.after());

@@ -1,6 +1,7 @@
 //! Drawing: the app as it is, onto a buffer of any size. Nothing here changes the app; what is drawn are lines of our
 //! own words and of [`crate::text::SafeText`], nothing else. `screen` says which pane stands where.
 
+mod afar;
 pub mod canvas;
 mod confirm;
 mod detail;
@@ -120,6 +121,8 @@ fn whole(app: &App, now: Wall, canvas: &mut Canvas, kept: &mut Kept, traces: &Tr
             Overlay::Explain(request, scroll) => explain::draw(app, *request, scroll, now, canvas, body),
             Overlay::Confirm(confirm) => confirm::draw(app, confirm, now, canvas, area),
             Overlay::Job(ask) => job::draw(app, ask, canvas, area),
+            Overlay::Afar(ask) => afar::ask(app, ask, now, canvas, area),
+            Overlay::Answers => afar::answers(app, canvas, body),
             Overlay::Help(scroll) => help::draw(app, scroll, canvas, body),
             Overlay::Palette(palette) => help::palette(app, palette, canvas, body),
             Overlay::Problems(scroll) => problems::draw(app, scroll, canvas, body),

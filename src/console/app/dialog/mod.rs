@@ -1,10 +1,12 @@
 //! The one way to confirm: what is done, on which machine, as whom, who loses work, which gates are overridden. `y`
 //! carries it out once the question can have been read; any other key cancels, but for those that fill it in.
 
+mod afar;
 mod job;
 mod keys;
 mod save;
 
+pub use afar::{About, AfarAsk, AfarField, AfarOutcome};
 pub use job::{JobAsk, JobField, JobOutcome};
 pub use save::{SaveAs, Saving};
 

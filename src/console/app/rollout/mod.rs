@@ -277,12 +277,17 @@ impl Rollout {
             }
             Level::Machines => {
                 if let Some(machine) = self.machine() {
-                    (self.one, self.doc_of_one) = (Some(machine), None);
-                    (self.level, self.scroll) = (Level::Machine, Scroll::default());
+                    self.show_one(machine);
                 }
             }
             Level::Jobs | Level::Machine => {}
         }
+    }
+
+    /// This machine alone.
+    pub fn show_one(&mut self, machine: MachineId) {
+        (self.one, self.doc_of_one) = (Some(machine), None);
+        (self.level, self.scroll) = (Level::Machine, Scroll::default());
     }
 
     /// The machines behind a number.
@@ -311,6 +316,8 @@ impl Rollout {
                 self.leave_machines();
                 self.level = Level::Job;
             }
+            // It was not opened from a list.
+            Level::Machine if self.list.figure.is_none() => self.level = Level::Job,
             Level::Machine => self.level = Level::Machines,
         }
         true
