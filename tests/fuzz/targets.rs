@@ -11,6 +11,8 @@ mod replay;
 use crate::cli::time::parse_span;
 use crate::clock::{LocalKind, When, Zone};
 use crate::config::Config;
+use crate::console::app::afar::answer::fate;
+use crate::console::app::afar::{Came, Deed, Kind};
 use crate::console::keymap::Keymap;
 use crate::console::term::input::Decoder;
 use crate::console::theme::{ColourLevel, Theme, ThemeError};
@@ -52,6 +54,7 @@ pub type Target = (&'static str, fn(&[u8]));
 
 /// All readers.
 pub const TARGETS: &[Target] = &[
+    ("answer", answer),
     ("asks", asks),
     ("collected", collected),
     ("config", config),
@@ -105,6 +108,21 @@ fn refused(problems: &[Problem]) {
 /// Making safe text of safe text changes nothing, so nothing in it is unsafe.
 fn safe(text: &SafeText) {
     assert_eq!(&SafeText::new(text.as_str()), text);
+}
+
+/// What the pcm of another machine answers through ssh, up to a NUL its document, then what stood on its standard error.
+/// Only a document says that something is done.
+fn answer(bytes: &[u8]) {
+    let Some((first, rest)) = bytes.split_first() else { return };
+    let deeds = [Deed::Run, Deed::Defer, Deed::Undefer, Deed::Hold, Deed::Unhold];
+    let deed = deeds[usize::from(*first) % deeds.len()];
+    let (status, request) = (i32::from(first / 32), deed.is_of_request().then(|| "BP0000Y".parse().unwrap()));
+    let at = rest.iter().position(|byte| *byte == 0).unwrap_or(rest.len());
+    let (output, said) = (rest[..at].to_vec(), rest[at..].to_vec());
+    let is_document = serde_json::from_slice::<serde_json::Value>(&output).is_ok();
+    let told =
+        fate(deed, request, Came::Answered { status, output, said }, &|at| at.to_rfc3339().as_str().into());
+    assert!(told.kind != Kind::Done || (status == 0 && is_document), "{told:?}");
 }
 
 /// A program of a package: what asks in it is on one of its lines.
