@@ -110,7 +110,7 @@ impl Ground {
                 standing: standing.map(Box::new),
                 whose: whose.map(Box::new),
                 unsigned: unsigned && signs,
-                list: list,
+                list,
             },
         })
     }

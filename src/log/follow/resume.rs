@@ -142,7 +142,7 @@ impl Follower {
     }
 }
 
-fn take(from: &mut Vec<Cursor>, mut is_it: impl FnMut(&Cursor) -> bool) -> Option<Cursor> {
-    let index = from.iter().position(|cursor| is_it(cursor))?;
+fn take(from: &mut Vec<Cursor>, is_it: impl FnMut(&Cursor) -> bool) -> Option<Cursor> {
+    let index = from.iter().position(is_it)?;
     Some(from.remove(index))
 }
