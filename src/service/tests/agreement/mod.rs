@@ -5,6 +5,7 @@
 
 #![allow(clippy::unwrap_used)]
 
+mod before;
 mod many;
 mod plain;
 mod site;

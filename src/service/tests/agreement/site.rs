@@ -75,11 +75,16 @@ pub struct Plan {
 impl Plan {
     /// What an index says beside its requests; None: this share has none.
     pub fn index(&self) -> Option<InForce> {
+        (!self.needs.is_empty()).then(|| self.in_force())
+    }
+
+    /// The same of any share that has one.
+    pub fn in_force(&self) -> InForce {
         let deliveries = self.file.requests.iter().filter_map(|entry| match entry {
             Entry::Good(request) => Some((request.request_id, self.delivery(request))),
             Entry::Rejected(_) => None,
         });
-        (!self.needs.is_empty()).then(|| InForce {
+        InForce {
             site_id: "abcdefgh23456723".parse().unwrap(),
             epoch: 0,
             member: Membership::Listed(Member {
@@ -93,7 +98,7 @@ impl Plan {
             cancelled: Default::default(),
             policies: Vec::new(),
             replaced: Vec::new(),
-        })
+        }
     }
 
     fn delivery(&self, request: &Request) -> Delivery {

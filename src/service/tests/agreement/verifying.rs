@@ -30,12 +30,17 @@ use tokio::sync::oneshot;
 
 const ID: &str = "BP00001";
 
-fn id() -> RequestId {
+pub(super) fn id() -> RequestId {
     ID.parse().unwrap()
 }
 
 /// One request with files that is due since an hour; nothing is in its way.
 fn plan() -> Plan {
+    plan_of(-1)
+}
+
+/// The same that is due in so many hours.
+pub(super) fn plan_of(due: i64) -> Plan {
     let plan = site::plan(&mut Random::new(1));
     let hash = ContentHash::try_from("ab".repeat(32)).unwrap();
     let config = Config {
@@ -53,7 +58,7 @@ fn plan() -> Plan {
          [end]\nserial = 7\n",
         time(-9),
         time(-5),
-        time(-1),
+        time(due),
         hash.as_str()
     );
     Plan {
@@ -90,14 +95,23 @@ impl Carrier for Slow {
     }
 }
 
-struct Stage<'a> {
-    world: Arc<World>,
+pub(super) struct Stage<'a> {
+    pub world: Arc<World>,
     steps: Steps<'a>,
     slow: Slow,
 }
 
 /// Runs a scene on a service that has looked at its share.
 fn on_stage(act: impl FnOnce(&mut Stage)) {
+    on_stage_of(plan(), |shared| Box::new(shared), act);
+}
+
+/// The same in this world, by this way to look at its share.
+pub(super) fn on_stage_of(
+    plan: Plan,
+    looks: impl FnOnce(Shared) -> Box<dyn Carrier>,
+    act: impl FnOnce(&mut Stage),
+) {
     let folder = tempfile::tempdir().unwrap();
     let layout = Layout {
         config: folder.path().join("etc/pcm.toml"),
@@ -105,7 +119,6 @@ fn on_stage(act: impl FnOnce(&mut Stage)) {
         log: folder.path().join("log"),
         socket: folder.path().join("sock"),
     };
-    let plan = plan();
     make_past(&plan, &layout);
     let config = plan.config.clone();
     let read_config = move || Ok(config.clone());
@@ -114,7 +127,8 @@ fn on_stage(act: impl FnOnce(&mut Stage)) {
     let executor = Executor::of(Arc::new(shared.clone()), &world.layout, &world.plan.config, true).unwrap();
     let slow = Slow::default();
     let share = || -> Box<dyn Carrier> { Box::new(shared.clone()) };
-    let carriers: [Box<dyn Carrier>; 5] = [share(), share(), share(), Box::new(slow.clone()), share()];
+    let carriers: [Box<dyn Carrier>; 5] =
+        [looks(shared.clone()), share(), share(), Box::new(slow.clone()), share()];
     let steps = Steps::new(executor, &read_config, carriers);
     let mut stage = Stage { world, steps, slow };
     for _ in 0..5 {
@@ -125,7 +139,7 @@ fn on_stage(act: impl FnOnce(&mut Stage)) {
 
 impl Stage<'_> {
     /// One step, and what the other workers have to say.
-    fn step(&mut self) {
+    pub fn step(&mut self) {
         self.steps.step();
         loop {
             let Some(news) = self.world.lock().news.pop_front() else { return };
@@ -134,23 +148,23 @@ impl Stage<'_> {
     }
 
     /// Time passes as the service sleeps.
-    fn pass(&mut self, minutes: u64) {
+    pub fn pass(&mut self, minutes: u64) {
         for _ in 0..minutes * 2 {
             self.world.lock().advance(Duration::from_secs(30));
             self.step();
         }
     }
 
-    fn asked(&self) -> usize {
+    pub fn asked(&self) -> usize {
         self.slow.0.borrow().len()
     }
 
-    fn launches(&self) -> usize {
+    pub fn launches(&self) -> usize {
         self.world.lock().launches.len()
     }
 
     /// The oldest job has this outcome.
-    fn answer(&mut self, sealed: Result<&str, &str>) {
+    pub fn answer(&mut self, sealed: Result<&str, &str>) {
         let job = self.slow.0.borrow_mut().remove(0);
         let sealed = sealed.map(|seal| Seal(seal.into())).map_err(SafeText::new);
         self.steps.hear((job, Ok(ShareNews::Verified(sealed))));
@@ -200,7 +214,7 @@ fn with_id(what: Action, id: &str) -> Call {
     Call::Change(Change { what, reason: Some("test".into()), dry_run: false, id })
 }
 
-const AS_IT_IS: &str = "as it is";
+pub(super) const AS_IT_IS: &str = "as it is";
 
 #[test]
 fn a_slow_verification_holds_up_neither_views_nor_time_and_its_launch_follows() {

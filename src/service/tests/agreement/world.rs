@@ -135,7 +135,7 @@ impl World {
         tests.iter().filter_map(|test| Some((test.clone(), found.get(test)?.clone()))).collect()
     }
 
-    fn look(&self) -> Look {
+    pub fn look(&self) -> Look {
         let fault = |code: Code| Look {
             fault: Some(SourceFault { code, problems: Vec::new() }),
             answered: code == Code::InsMissing,
