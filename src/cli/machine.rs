@@ -250,13 +250,10 @@ fn say(app: &App, mut doc: ChangeDoc, published: Option<Published>) -> Result<Ex
         });
         if let Some(replaced) = &doc.replaced {
             let at = app.look().time_and_distance(replaced.reported_at);
-            let when = match replaced.two_machines {
-                true => "once its report has stood for two polls it does",
-                false => "with its next poll it does",
-            };
             page.line(format!("{} reported last from {} at {at}.", replaced.smsid, replaced.host));
             page.line(format!(
-                "Its line says that it may go on once from state {}: {when}, and all that is listed for it then counts as done.",
+                "Its line says that it may go on once from state {}: once its report has stood for two polls it does, and all \
+                 that is listed for it then counts as done.",
                 replaced.adopt
             ));
             if replaced.two_machines {

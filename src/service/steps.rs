@@ -301,7 +301,7 @@ impl<'a> Steps<'a> {
                 // Where reports go to a place of their own, that is looked at here.
                 let looked = matches!(report, Ok(None)) && self.executor.known().reports_apart();
                 if looked && delivery.report.is_ok() && delivery.found.is_none() {
-                    self.executor.own_report_stands();
+                    self.executor.own_report_stands(delivery.place.as_slice());
                 }
                 // The folders of the runs that they are of go.
                 if delivery.results.as_ref().is_ok_and(|count| *count > 0) {
@@ -469,7 +469,7 @@ impl<'a> Steps<'a> {
         if !wanted && !looks {
             return;
         }
-        let known = self.executor.known().own_reports().cloned().map(Box::new);
+        let known = self.executor.known().own_reports().map(Box::new);
         let report = if looks || self.executor.is_silent(now) {
             Ok(None)
         } else {

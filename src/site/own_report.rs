@@ -56,45 +56,74 @@ impl Stood {
     }
 }
 
-/// Looks at the report at each of these places, and reads what does not stand as it is known. A place that cannot be seen
-/// says nothing, nor does one that others than its publisher can change: a forged report stops a machine. In mode `signed`
-/// whoever hears of it verifies it ([`OwnReport::believed`]).
-pub fn look(places: &[(PathBuf, Option<Stood>)], machine: MachineId, judge: &Judge) -> Vec<OwnReport> {
-    let look = |(place, known): &(PathBuf, _)| {
-        let root = Folder::open(place).ok()?;
+/// Looks at the report at each of these places, and reads what does not stand as it is known; and where it does. A place that
+/// cannot be seen says nothing, nor does one that others than its publisher can change: a forged report stops a machine. In
+/// mode `signed` whoever hears of it verifies it ([`OwnReport::believed`]).
+pub fn look(
+    places: &[(PathBuf, Option<Stood>)],
+    machine: MachineId,
+    judge: &Judge,
+) -> (Vec<OwnReport>, Vec<PathBuf>) {
+    let (mut found, mut stood) = (Vec::new(), Vec::new());
+    for (place, known) in places {
+        let Ok(root) = Folder::open(place) else { continue };
         let believed = match judge.mode {
             TrustMode::Signed => true,
             TrustMode::Permissions => judge.loose(place, &[&root], &[]).is_none(),
         };
-        believed.then(|| look_at(&root, place, *known, machine))?
-    };
-    places.iter().filter_map(look).collect()
+        if !believed {
+            continue;
+        }
+        match seen(&root, place, *known, machine) {
+            Seen::Otherwise(report) => found.push(report),
+            Seen::AsKnown => stood.push(place.clone()),
+            Seen::Nothing => {}
+        }
+    }
+    (found, stood)
 }
 
-/// The same at one place, which is open.
+/// What a look at one place gave.
+enum Seen {
+    /// It stands there as it was known.
+    AsKnown,
+    Otherwise(OwnReport),
+    /// It cannot be seen, or nothing is there and nothing was.
+    Nothing,
+}
+
+/// What stands otherwise than it was known at one place, which is open.
 pub fn look_at(root: &Folder, place: &Path, known: Option<Stood>, machine: MachineId) -> Option<OwnReport> {
+    match seen(root, place, known, machine) {
+        Seen::Otherwise(report) => Some(report),
+        Seen::AsKnown | Seen::Nothing => None,
+    }
+}
+
+fn seen(root: &Folder, place: &Path, known: Option<Stood>, machine: MachineId) -> Seen {
     let told = |stood, said: Option<(MachineReport, Option<Sealed>)>| {
         let numbered = said.as_ref().is_some_and(|(report, _)| report.summary.report.is_some());
         let (written, sealed) = said.map(|(report, sealed)| report.written(sealed)).unzip();
-        Some(OwnReport { place: place.to_owned(), known, stood, written, numbered, sealed: sealed.flatten() })
+        let sealed = sealed.flatten();
+        Seen::Otherwise(OwnReport { place: place.to_owned(), known, stood, written, numbered, sealed })
     };
-    let folder = root.folder(report::FOLDER).ok()?;
+    let Ok(folder) = root.folder(report::FOLDER) else { return Seen::Nothing };
     let mut file = match folder.file(&report::report_name(machine)) {
         Ok(file) => file,
         // What stands in its place is no report of anybody's.
         Err(OpenError::Missing | OpenError::Linked | OpenError::NotRegular) => {
-            return known.and_then(|_| told(None, None));
+            return known.map_or(Seen::Nothing, |_| told(None, None));
         }
-        Err(_) => return None,
+        Err(_) => return Seen::Nothing,
     };
-    let stood = Stood::of(&file).ok()?;
+    let Ok(stood) = Stood::of(&file) else { return Seen::Nothing };
     if known == Some(stood) {
-        return None;
+        return Seen::AsKnown;
     }
     let bytes = match read_bounded(&mut file, report::MAX_BYTES) {
         Ok(bytes) => bytes,
         Err(OpenError::TooLarge(_)) => return told(Some(stood), None),
-        Err(_) => return None,
+        Err(_) => return Seen::Nothing,
     };
     let read = MachineReport::read(&bytes).ok().filter(|(report, _)| report.summary.machine == machine);
     told(Some(stood), read)

@@ -99,6 +99,9 @@ pub struct Summary {
     /// Which report was the next when an operator or the site decided that this machine keeps its id; None: nobody had to.
     #[serde(default)]
     pub kept_id: Option<u64>,
+    /// The state from which it has gone on, by the site's word or an operator's; None: it never had to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub after: Option<SafeText>,
     /// How long the line of the rest is, with its end.
     #[serde(default)]
     pub rest_bytes: u64,
@@ -217,6 +220,9 @@ pub struct Written {
     pub two_machines: bool,
     /// Which of its reports was the next when an operator or the site decided that it keeps the id; 0: nobody had to.
     pub kept_id: u64,
+    /// The state from which it has gone on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub after: Option<SafeText>,
 }
 
 impl From<Summary> for Written {
@@ -229,6 +235,7 @@ impl From<Summary> for Written {
             at: summary.reported_at,
             two_machines: summary.two_machines,
             kept_id: summary.kept_id.unwrap_or(0),
+            after: summary.after,
         }
     }
 }

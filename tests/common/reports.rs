@@ -6,7 +6,7 @@ use std::fs;
 use std::path::Path;
 
 /// What stands in the first line.
-const SUMMARY: [&str; 17] = [
+const SUMMARY: [&str; 18] = [
     "format",
     "machine",
     "site",
@@ -24,6 +24,7 @@ const SUMMARY: [&str; 17] = [
     "reasons",
     "two_machines",
     "kept_id",
+    "after",
 ];
 
 /// The lines of a report as one document, `undelivered` and `problems` as the list that the second one has; null: there is

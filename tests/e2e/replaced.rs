@@ -250,3 +250,34 @@ fn of_two_copies_that_the_site_names_at_once_only_the_one_whose_report_stands_go
     assert!(verb == "keep-id" && reason.contains(&state), "{verb} {reason}");
     assert_eq!(share.site.ran("ran"), 0, "what is listed counts as done: {}", share.site.log());
 }
+
+/// One image, copied after its history was lost: all copies have one state.
+#[test]
+fn of_two_copies_without_a_history_only_the_one_whose_report_stands_goes_on() {
+    let mut share = Indexed::by_permissions();
+    let state = ran_once(&mut share);
+    fs::remove_file(share.site.state().join("history.db")).unwrap();
+    let double = Double::of(&share.site, true);
+    let (_first, _second) = (share.site.service(), double.service());
+    let lost = |share: &Indexed| {
+        let first = share.site.json_of(&["list"])["problems"].to_string();
+        [first, double.problems("list")].map(|problems| match problems.as_str() {
+            "" => None,
+            problems => Some(problems.contains("\"history-lost\"")),
+        })
+    };
+    let minute = Duration::from_secs(60);
+    wait_for_or(minute, || lost(&share) == [Some(true), Some(true)]).expect("both have lost it");
+    wait_for_or(minute, || report(&share)["state_id"] == state.as_str()).expect("one of them reports it");
+    name(&mut share, &state);
+    let job = share.job();
+    share.publish(&[job]);
+    wait_for_or(minute, || lost(&share).contains(&Some(false)))
+        .unwrap_or_else(|()| panic!("neither goes on: {}", share.site.log()));
+    for _ in 0..5 {
+        two_polls(&share);
+    }
+    let ends = lost(&share);
+    assert!(ends == [Some(true), Some(false)] || ends == [Some(false), Some(true)], "{ends:?}");
+    assert_eq!(share.site.ran("ran"), 1, "what is listed counts as done: {}", share.site.log());
+}

@@ -1,5 +1,7 @@
 //! Whether this machine is the only one with its id: by the reports that stand on the shares (SITE.md 5).
 
+use super::lone::Lone;
+use super::stands::Stands;
 use super::{Executor, NOT_WRITTEN_SAID};
 use crate::clock::Wall;
 use crate::executor::history::{By, Reported, Whose};
@@ -16,23 +18,6 @@ use crate::text::SafeText;
 use std::borrow::Cow;
 use std::path::PathBuf;
 
-/// A look may have been under way when the report was written: the second one after it has surely seen it.
-const ENOUGH_LOOKS: u32 = 2;
-
-/// This machine's report as it stands on a share.
-pub(super) struct Stands {
-    /// The epoch and serial that it says are in force here.
-    named: (u64, Option<u64>),
-    /// How often it was looked at since, and was there as it was written.
-    looks: u32,
-}
-
-impl Stands {
-    fn names(&self, publication: &Publication) -> bool {
-        self.named == (publication.epoch, Some(publication.serial))
-    }
-}
-
 impl Executor {
     /// Takes what was found of this machine's own report where it does not stand as it was known. Where the report has to be
     /// written anew.
@@ -40,6 +25,14 @@ impl Executor {
         let mut reported = self.known.snapshot.reported.clone();
         // A report that was written while the look was under way is known better already.
         let found = self.believed(found);
+        if self.known.reports_without_history() {
+            let state = self.world.lost_state();
+            let state = state.as_ref().map(SafeText::as_str);
+            let again = found.iter().filter(|found| self.lone.see(found, state));
+            let again = again.map(|found| found.place.clone()).collect();
+            self.known.uncounted.clone_from(self.lone.stands());
+            return again;
+        }
         let news: Vec<&OwnReport> =
             found.iter().filter(|found| reported.stands.get(&found.place) == found.known.as_ref()).collect();
         if news.is_empty() || self.history.is_err() {
@@ -74,6 +67,12 @@ impl Executor {
             self.notify("two-machines", None, &line, now);
         }
         again
+    }
+
+    /// There is a history that keeps how its reports stand.
+    pub(super) fn forget_lone(&mut self) {
+        self.lone = Lone::default();
+        self.known.uncounted.clear();
     }
 
     /// In mode `signed` a report says something of this machine only where it verifies with the machine's own key. Without
@@ -142,6 +141,15 @@ impl Executor {
         report: Option<&MachineReport>,
         now: Wall,
     ) {
+        let order =
+            |report: &MachineReport| (report.summary.epoch.unwrap_or_default(), report.summary.serial);
+        if self.known.reports_without_history() {
+            if let Some(report) = report.filter(|report| report.summary.report.is_none()) {
+                self.lone.wrote(place, stood, order(report));
+                self.known.uncounted.clone_from(self.lone.stands());
+            }
+            return;
+        }
         // What was under way when a history was adopted is of the one before it.
         let of_this = |report: &MachineReport| {
             let own = self.history.as_ref().map(|history| history.generation()).ok();
@@ -151,11 +159,8 @@ impl Executor {
         if report.is_some_and(|report| !of_this(report)) {
             return;
         }
-        let order =
-            |report: &MachineReport| (report.summary.epoch.unwrap_or_default(), report.summary.serial);
         if let Some(named) = report.filter(|_| stood.is_some()).map(order) {
-            let before = self.stands.take().filter(|before| before.named == named);
-            self.stands = Some(before.unwrap_or(Stands { named, looks: 0 }));
+            self.stands = Some(Stands::next(self.stands.take(), place.clone(), named));
         }
         let mut reported = self.known.snapshot.reported.clone();
         reported.written = true;
@@ -176,17 +181,18 @@ impl Executor {
         }
     }
 
-    /// Its own report, where one stands, was looked at again, and nobody else had written.
-    pub fn own_report_stands(&mut self) {
+    /// At these places its own report was looked at again, and nobody else had written.
+    pub fn own_report_stands(&mut self, places: &[PathBuf]) {
         if let Some(stands) = &mut self.stands {
-            stands.looks = stands.looks.saturating_add(1);
+            stands.stood(places);
         }
+        self.lone.stood(places);
     }
 
     /// Whether it is this machine whose report stands, since it says that this publication is in force here: of several with
     /// one id and one state it is one at most.
     pub(super) fn is_the_one_that_reports(&self, publication: &Publication) -> bool {
-        self.stands.as_ref().is_some_and(|stands| stands.names(publication) && stands.looks >= ENOUGH_LOOKS)
+        self.stands.as_ref().is_some_and(|stands| stands.is_settled(publication))
     }
 
     /// Another machine reports as this one, and what stands on the share says so. Where the site has named this machine's

@@ -10,6 +10,7 @@ mod identity;
 mod installed;
 mod known;
 mod launch;
+mod lone;
 mod notify;
 mod noting;
 mod overdue;
@@ -21,6 +22,7 @@ mod restart;
 mod retention;
 mod seen;
 mod share;
+mod stands;
 mod watch;
 
 pub use known::{InForce, Known};
@@ -43,6 +45,7 @@ use crate::site::ids::MachineId;
 use crate::site::report::MachineReport;
 use crate::text::SafeText;
 use known::{Keep, Standing};
+use lone::Lone;
 use noting::Noting;
 use overdue::{Overdue, Unrecorded};
 use refusals::Refusals;
@@ -106,7 +109,9 @@ pub struct Executor {
     /// What this machine's own files take, once the service has looked.
     space: Option<Space>,
     /// How this machine's report stands on a share, as long as nobody else's was seen there.
-    stands: Option<identity::Stands>,
+    stands: Option<stands::Stands>,
+    /// The same while its history is lost.
+    lone: Lone,
     /// When this machine was on; only the service follows it.
     hours_on: HoursOn,
     /// What was noted in the way of requests that wait, and until when this service has looked.
@@ -166,6 +171,7 @@ impl Executor {
             failed_copies: "[]".to_owned(),
             space: None,
             stands: None,
+            lone: Lone::default(),
             hours_on: HoursOn::default(),
             noting: Noting::default(),
             world,
@@ -225,6 +231,8 @@ impl Executor {
     pub fn complete(&self, report: &mut MachineReport, now: Wall) {
         self.known.complete(report, now);
         report.rest.hours_on_7d = self.hours_on.hours(now);
+        let after = self.history.as_ref().ok().and_then(History::after);
+        report.summary.after = after.map(|state| SafeText::new(&state));
     }
 
     /// As if the history had not taken something.

@@ -2,6 +2,7 @@
 //! of exactly that name is lost, or which has it and another machine reports with its id, goes on once: what is listed counts
 //! as done, as an operator's `pcm init --adopt=done` has it.
 
+use super::lone::May;
 use super::{Executor, NOT_WRITTEN_SAID};
 use crate::clock::Wall;
 use crate::executor::history::{By, Cause};
@@ -41,10 +42,15 @@ impl Executor {
             }
             Err(lost) => match lost.cause {
                 // What an earlier life of this machine was named says nothing: a live one may have that name.
+                // Copies that have all lost their history have one state, too.
                 Cause::Lost | Cause::Unseen | Cause::Earlier
                     if self.world.lost_state().is_some_and(|own| own.as_str() == state) =>
                 {
-                    self.adopt_for_the_site(&state, &publication, now);
+                    match self.lone.may(&publication) {
+                        May::GoOn => self.adopt_for_the_site(&state, &publication, now),
+                        May::NotYet => self.say_not_obeyed(NOT_HERE, now),
+                        May::Never => self.say_not_obeyed(OTHER, now),
+                    }
                 }
                 Cause::Lost | Cause::Unseen | Cause::Earlier | Cause::NeverCreated | Cause::Unreadable => {}
             },

@@ -31,12 +31,12 @@ impl Executor {
     /// Takes what a look brought, of an earlier life of this machine first: what is in force then is decided by it. Where
     /// this machine's report has to be written anew.
     pub fn take_look(&mut self, looked: Looked, now: Wall) -> Vec<PathBuf> {
-        self.take_past(&looked.past, now);
-        let answered = looked.look.answered && !self.known.reports_apart();
-        let again = self.take_own_reports(&looked.reports, now);
-        if answered {
-            self.own_report_stands();
+        if self.history.is_ok() {
+            self.forget_lone();
         }
+        self.take_past(&looked.past, now);
+        let again = self.take_own_reports(&looked.reports, now);
+        self.own_report_stands(&looked.stood);
         self.take_published(looked.look, now);
         self.obey_the_site(now);
         again

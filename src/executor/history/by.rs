@@ -59,7 +59,17 @@ impl By<'_> {
 /// In `meta`: the site let this machine go on from this history, which it names. It does so once, and the mark has it, too.
 const OBEYED: &str = "obeyed";
 
+/// In `meta`: the state in whose place this history was begun.
+const AFTER: &str = "after";
+
 impl History {
+    /// The state from which this machine has gone on, whoever decided that; None: it never had to. What cannot be read says
+    /// nothing.
+    pub fn after(&self) -> Option<String> {
+        let read = |key| self.meta(key).ok().flatten();
+        read(AFTER).or_else(|| read(OBEYED))
+    }
+
     /// Whether the site has let this machine go on from this history before.
     ///
     /// # Errors
@@ -75,4 +85,9 @@ pub(super) fn write(tx: &Transaction, by: &By) -> rusqlite::Result<()> {
         By::Operator(_) => Ok(()),
         By::Site(state) => schema::set_meta(tx, OBEYED, state),
     }
+}
+
+/// A history begins in the place of this one.
+pub(super) fn write_after(tx: &Transaction, state: &str) -> rusqlite::Result<()> {
+    schema::set_meta(tx, AFTER, state)
 }

@@ -1,12 +1,12 @@
 //! Whether history can be believed (PROMISES.md 2, P4), and the two ways in which an operator makes it believable:
 //! `pcm init` on a new machine, `pcm init --adopt` after a loss. Lost, damaged or older history never causes a run.
 
-use super::by::By;
+use super::by::{self, By};
 use super::chain::{self, ChainState};
 use super::first_look::{self, Closed, Unseen};
 use super::mark::Mark;
 use super::row_error::RowError;
-use super::taken::Taken;
+use super::taken::{Taken, state_left};
 use super::{History, HistoryError, cancelled, connect, publication, rows, schema};
 use crate::clock::Wall;
 use crate::executor::history::chain::Event;
@@ -525,6 +525,9 @@ impl NewFile {
             .transition(now, |tx, events| {
                 events.push(Event::new("created", None, &serde_json::json!({ "generation": generation })));
                 let Began::Adopted { adopted, taken, by } = began else { return Ok(()) };
+                if let Some(state) = state_left(layout) {
+                    by::write_after(tx, state.as_str())?;
+                }
                 events.push(Event::new("audit", None, &by.entry("adopt", &taken.forgotten, now)));
                 for request in *adopted {
                     let at = now.to_rfc3339_opts(chrono::SecondsFormat::Millis, true);

@@ -173,6 +173,7 @@ mod tests {
             at: "2026-11-22T12:00:00Z".parse().unwrap(),
             two_machines: false,
             kept_id: 0,
+            after: None,
         }
     }
 

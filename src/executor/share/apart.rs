@@ -254,12 +254,13 @@ fn together(answers: Vec<(Part, Result<Looked, SafeText>)>) -> Result<Looked, Sa
         let first = answers.into_iter().find_map(|(_, looked)| looked.err());
         return Err(first.unwrap_or_else(|| "there is no place to look at".into()));
     }
-    let (mut looks, mut past, mut reports) = (Vec::new(), Vec::new(), Vec::new());
+    let (mut looks, mut past, mut reports, mut stood) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
     for (part, looked) in answers {
         let look: Result<Look, SafeText> = match looked {
             Ok(looked) => {
                 past.extend(looked.past);
                 reports.extend(looked.reports);
+                stood.extend(looked.stood);
                 Ok(looked.look)
             }
             Err(why) => {
@@ -274,7 +275,7 @@ fn together(answers: Vec<(Part, Result<Looked, SafeText>)>) -> Result<Looked, Sa
             looks.push((part.place, look));
         }
     }
-    Ok(Looked { look: Look::together(looks), past, reports })
+    Ok(Looked { look: Look::together(looks), past, reports, stood })
 }
 
 #[cfg(test)]

@@ -127,6 +127,10 @@ impl Reporting<'_> {
     fn is_news(&self, root: &Folder, place: &Path) -> Option<OwnReport> {
         let known = self.known.filter(|_| self.report.is_ok())?;
         let found = own_report::look_at(root, place, known.stands.get(place).copied(), self.machine)?;
+        // Without a history it hears of whatever stands there: another one may have gone on from the state that it has.
+        if matches!(self.report, Ok(Some(report)) if report.report.summary.report.is_none()) {
+            return Some(found);
+        }
         let believed = self.own_key.as_ref().map(|key| found.believed(self.machine, key));
         let whose = known.clone().see(believed.as_ref().unwrap_or(&found));
         let may_go = matches!(whose, Whose::Own | Whose::Older);

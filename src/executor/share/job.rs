@@ -185,11 +185,13 @@ pub struct Looked {
     pub past: Vec<Told>,
     /// Its own report, where that does not stand as it is known.
     pub reports: Vec<OwnReport>,
+    /// Where it stands as it is known: a place that was not seen is none of them.
+    pub stood: Vec<PathBuf>,
 }
 
 impl From<Look> for Looked {
     fn from(look: Look) -> Self {
-        Self { look, past: Vec::new(), reports: Vec::new() }
+        Self { look, past: Vec::new(), reports: Vec::new(), stood: Vec::new() }
     }
 }
 
@@ -243,8 +245,9 @@ impl ShareJob {
                     wanted: &index.wanted,
                     tags: &index.tags,
                 });
-                let (past, reports) = (past::look(past, machine), own_report::look(reports, machine, judge));
-                ShareNews::Looked(Box::new(Looked { look, past, reports }))
+                let past = past::look(past, machine);
+                let (reports, stood) = own_report::look(reports, machine, judge);
+                ShareNews::Looked(Box::new(Looked { look, past, reports, stood }))
             }
             ShareJob::Stage { shares, bandwidth, hurry, at, hash, stage, trust, unless } => {
                 let judge = &Judge::of(*trust);

@@ -77,6 +77,7 @@ impl From<Document> for MachineReport {
             undelivered: one.undelivered.len() as u64,
             two_machines: one.two_machines,
             kept_id: one.kept_id,
+            after: None,
             rest_bytes: 0,
             rest_sha256: None,
         };

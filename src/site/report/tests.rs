@@ -47,6 +47,7 @@ pub fn report(requests: usize) -> MachineReport {
         undelivered: 0,
         two_machines: false,
         kept_id: None,
+        after: None,
         rest_bytes: 0,
         rest_sha256: None,
     };
@@ -124,6 +125,7 @@ fn a_summary_fits_whatever_stands_in_it_and_names_its_rest() {
     let summary = &mut full.summary;
     (summary.report, summary.epoch, summary.serial) = (Some(u64::MAX), Some(u64::MAX), Some(u64::MAX));
     (summary.problems, summary.undelivered, summary.kept_id) = (u64::MAX, u64::MAX, Some(u64::MAX));
+    summary.after = Some("f".repeat(32).as_str().into());
     (summary.state_id, summary.boot_id, summary.next_run) = (uuid(), uuid(), Some(summary.reported_at));
     (summary.host, summary.site_id) = (long, Some("abcdefgh23456723".parse().unwrap()));
     let written = full.lines().unwrap();

@@ -44,6 +44,7 @@ use crate::host::sessions::LoggedOn;
 use crate::site::content::ContentFact;
 use crate::site::ids::{JobId, RequestId};
 use crate::site::instruction::{ContentHash, Entry, Request};
+use crate::site::own_report::Stood;
 use crate::site::publication::Publication;
 use crate::site::share::{Found, Tag};
 use crate::site::signed::published::Packages;
@@ -72,6 +73,8 @@ pub struct Known {
     pub(super) snapshot: Watched<Snapshot>,
     /// Why the history cannot be believed.
     pub(super) lost: Option<Lost>,
+    /// How this machine's report stood where, as long as it has no history that keeps it.
+    pub(super) uncounted: BTreeMap<PathBuf, Stood>,
     pub(super) instructions: Watched<Instructions>,
     memo: RefCell<Memo>,
     pub(super) content: BTreeMap<ContentHash, ContentFact>,
@@ -165,6 +168,7 @@ impl Known {
             zone,
             snapshot: Watched::new(Snapshot::default()),
             lost: None,
+            uncounted: BTreeMap::new(),
             instructions: Watched::new(Instructions::default()),
             memo: RefCell::default(),
             content: BTreeMap::new(),
@@ -254,8 +258,18 @@ impl Known {
     }
 
     /// What it knows of its own reports; None: without a history it knows nothing.
-    pub fn own_reports(&self) -> Option<&Reported> {
-        self.lost.is_none().then_some(&self.snapshot.reported)
+    pub fn own_reports(&self) -> Option<Reported> {
+        match &self.lost {
+            None => Some(self.snapshot.reported.clone()),
+            Some(_) => self
+                .reports_without_history()
+                .then(|| Reported { stands: self.uncounted.clone(), ..Reported::default() }),
+        }
+    }
+
+    /// Its history is lost and it reports that: its reports have no number.
+    pub(super) fn reports_without_history(&self) -> bool {
+        self.lost.as_ref().is_some_and(|lost| matches!(lost.cause, Cause::Lost | Cause::Earlier))
     }
 
     /// Another machine reports as this one, and what stands on the share says so.

@@ -56,6 +56,7 @@ impl Views<'_> {
             undelivered: 0,
             two_machines: reported.other.is_some(),
             kept_id: Some(reported.kept_id).filter(|kept| *kept > 0),
+            after: None,
             rest_bytes: 0,
             rest_sha256: None,
         };

@@ -73,10 +73,12 @@ impl Known {
     /// The next look; None while this machine has no id.
     pub fn look_job(&self) -> Option<(ShareJob, Duration)> {
         let config = &self.policy.config;
-        // A place for reports alone is not looked at: it could hang, and the instructions with it. Without a history nothing
-        // is known of one's own reports.
-        let places = if self.lost.is_none() { config.shares.as_slice() } else { &[] };
-        let stands = &self.snapshot.reported.stands;
+        // A place for reports alone is not looked at: it could hang, and the instructions with it.
+        let (places, stands) = match &self.lost {
+            None => (config.shares.as_slice(), &self.snapshot.reported.stands),
+            Some(_) if self.reports_without_history() => (config.shares.as_slice(), &self.uncounted),
+            Some(_) => (Default::default(), &self.uncounted),
+        };
         let known = |place: &PathBuf| (place.clone(), stands.get(place).copied());
         // Nobody reports to a place that is only read.
         let places = places.iter().filter(|place| !remote::is_read_only(place));
