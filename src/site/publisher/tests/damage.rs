@@ -85,6 +85,23 @@ fn how_many_machines_are_gone_is_not_guessed() {
 }
 
 #[test]
+fn a_part_that_is_lost_hides_nobody_who_comes() {
+    let site = Site::new();
+    site.machines(0..50);
+    site.edit(|job, word| {
+        (job.targets, word.state) = (vec!["@all".parse().unwrap()], JobState::Active);
+    });
+    site.publish().unwrap();
+    fs::remove_file(record::path(&site.folder().dir)).unwrap();
+    fs::remove_file(site.share().join("members/all.1")).unwrap();
+    site.machines(0..250);
+    let failure = site.publish_as(|how| how.expect = Expect::Changes(1)).unwrap_err();
+    let words = failure.message.as_str();
+    assert!(words.contains("would bring up to 250 more machines to BP0000AA"), "{failure:?}");
+    site.publish_as(|how| how.expect = Expect::Changes(252)).unwrap();
+}
+
+#[test]
 fn what_a_job_ran_is_not_guessed() {
     let site = Site::new();
     site.publish().unwrap();
