@@ -81,8 +81,9 @@ impl Reach {
         command.args(own).args(options(what));
         if let Some(known) = &known {
             let file = known.path().to_str().ok_or_else(|| io::Error::other("its path is not UTF-8"))?;
-            // Spaces in a path would make two of it.
-            let file = if file.contains(' ') { format!("\"{file}\"") } else { file.to_owned() };
+            // Blanks in a path would make two of it, and a percent sign begins a word of ssh's own.
+            let file = file.replace('%', "%%");
+            let file = if file.contains(' ') { format!("\"{file}\"") } else { file };
             for option in [
                 format!("HostKeyAlias={}", self.host.host()),
                 format!("UserKnownHostsFile={file}"),

@@ -15,7 +15,7 @@ use crate::host::threads;
 use crate::log::Level;
 use crate::log::far::hear::Heard;
 use crate::log::far::minutes::Minutes;
-use crate::log::far::words::{PAGE, Query};
+use crate::log::far::words::{MOST_LINES, PAGE, Query};
 use crate::text::{SafeText, gathered};
 use names::Host;
 use one::{How, NAMED_AFTER, News};
@@ -51,6 +51,10 @@ pub fn run(app: &App, args: &LogArgs) -> Result<Exit> {
     if args.follow && hosts.len() > AT_ONCE {
         let why = format!("-f follows at most {AT_ONCE} hosts at once, and --hosts names {}", hosts.len());
         return Err(wrong(why, "Name fewer"));
+    }
+    if args.lines.is_some_and(|lines| lines > MOST_LINES) {
+        let why = format!("--hosts shows at most the last {MOST_LINES} records");
+        return Err(wrong(why, "Ask for fewer, or for a shorter time with --since and --until"));
     }
     let how = how(app, args)?;
     let told = start(&hosts, how)?;

@@ -198,8 +198,10 @@ impl Asking<'_> {
     fn ended(&self, ended: &Ended) -> End {
         let last = ssh::last_said(ended);
         let said = self.hearing.unfinished();
+        if !said.is_empty() {
+            return End::Never(SafeText::of(format!("it said \"{said}\" and nothing else")));
+        }
         match ssh::meaning(ended) {
-            _ if !said.is_empty() => End::Never(SafeText::of(format!("it said \"{said}\" and nothing else"))),
             Meaning::NoPcm => End::Never(SafeText::of(format!("there is no pcm there: {last}"))),
             Meaning::NeverThere if ssh::is_refused(ended) => End::Never(last),
             Meaning::NeverThere => End::Cut(last),
