@@ -2,7 +2,7 @@
 //! Pure: the time now and the zone are arguments.
 
 use crate::clock::{Wall, Zone};
-use chrono::{Datelike, NaiveDateTime, TimeDelta, Timelike};
+use chrono::{Datelike, NaiveDate, NaiveDateTime, TimeDelta, Timelike};
 use std::time::Duration;
 
 const DAYS: [&str; 7] = ["Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"];
@@ -57,8 +57,18 @@ pub fn time(at: Wall, now: Wall, offset: impl Fn(Wall) -> i32) -> String {
     let (here, today) = (local(at, &offset), local(now, &offset).date());
     match here.date().signed_duration_since(today).num_days().abs() {
         0 => clock(String::with_capacity(5), here),
-        1..=6 => clock(format!("{} ", here.weekday()), here),
-        _ if (0..=9999).contains(&here.year()) => here.format("%Y-%m-%d %H:%M").to_string(),
+        1..=6 => {
+            let mut text = String::with_capacity(9);
+            text.push_str(weekday(here.date()));
+            text.push(' ');
+            clock(text, here)
+        }
+        _ if (0..=9999).contains(&here.year()) => {
+            let mut text = String::with_capacity(16);
+            date(&mut text, here.date());
+            text.push(' ');
+            clock(text, here)
+        }
         _ => "out of range".to_owned(),
     }
 }
@@ -66,13 +76,29 @@ pub fn time(at: Wall, now: Wall, offset: impl Fn(Wall) -> i32) -> String {
 /// Adds `14:01`. By hand: a list of a thousand rows shows two or three of them in each, and formatting by a pattern is
 /// several times slower.
 fn clock(mut text: String, at: NaiveDateTime) -> String {
-    for (before, number) in [("", at.hour()), (":", at.minute())] {
-        text.push_str(before);
-        for digit in [number / 10, number % 10] {
-            text.push(char::from_digit(digit, 10).unwrap_or('?'));
-        }
-    }
+    two_digits(&mut text, at.hour());
+    text.push(':');
+    two_digits(&mut text, at.minute());
     text
+}
+
+/// Adds `2026-11-22`, by hand for the same reason.
+fn date(text: &mut String, date: NaiveDate) {
+    match u32::try_from(date.year()) {
+        Ok(year) if year < 10_000 => {
+            two_digits(text, year / 100);
+            two_digits(text, year);
+        }
+        _ => text.push_str(&date.year().to_string()),
+    }
+    for number in [date.month(), date.day()] {
+        text.push('-');
+        two_digits(text, number);
+    }
+}
+
+fn weekday(date: NaiveDate) -> &'static str {
+    DAYS[date.weekday().num_days_from_monday() as usize % 7]
 }
 
 /// The clock alone, with seconds: `14:01:58`, as rows of a log show it.
@@ -90,26 +116,16 @@ pub fn local(at: Wall, offset: impl Fn(Wall) -> i32) -> NaiveDateTime {
 pub fn stamp(at: Wall, zone: &Zone) -> String {
     let offset = zone.offset_at(at);
     let local = local(at, |_| offset);
-    let (date, time) = (local.date(), local.time());
     // By hand: nearly every gate of every request shows a time, and formatting is several times slower.
     let mut text = String::with_capacity(32);
-    text.push_str(DAYS[date.weekday().num_days_from_monday() as usize % 7]);
+    text.push_str(weekday(local.date()));
     text.push(' ');
-    match u32::try_from(date.year()) {
-        Ok(year) if year < 10_000 => {
-            two_digits(&mut text, year / 100);
-            two_digits(&mut text, year);
-        }
-        _ => text.push_str(&date.year().to_string()),
-    }
-    for (before, number) in [('-', date.month()), ('-', date.day()), (' ', time.hour()), (':', time.minute())]
-    {
-        text.push(before);
-        two_digits(&mut text, number);
-    }
-    if time.second() != 0 {
+    date(&mut text, local.date());
+    text.push(' ');
+    let mut text = clock(text, local);
+    if local.second() != 0 {
         text.push(':');
-        two_digits(&mut text, time.second());
+        two_digits(&mut text, local.second());
     }
     text.push_str(if offset < 0 { " -" } else { " +" });
     two_digits(&mut text, offset.unsigned_abs() / 3600);

@@ -44,6 +44,7 @@ fn instants_are_told_by_their_distance_from_now() {
         "a weekday would mean two days"
     );
     assert_eq!(time(at("2026-12-22T22:00:00Z"), now, utc), "2026-12-22 22:00");
+    assert_eq!(time(at("0999-01-02T03:04:00Z"), now, utc), "0999-01-02 03:04");
     assert_eq!(time(at("2026-11-24T22:30:00Z"), now, |_| 7200), "Wed 00:30", "the day is the local one");
     assert_eq!(time_of_day(at("2026-11-24T22:30:05Z"), |_| -3600), "21:30:05");
     let _ = time(Wall::MAX_UTC, Wall::MIN_UTC, |_| i32::MAX);
