@@ -1,7 +1,7 @@
 //! The function itself: every request to its gates, its state by the precedence of DESIGN.md 3, and its next run. Called
 //! by the service at every step, by every view, and by `judge` and `simulate`.
 
-use super::gates::{Gates, opening, queue};
+use super::gates::{Closed, Gates, opening, queue};
 use super::model::{Attempt, Change, Decision, GateResult, HistoryView, Inputs, SERVICE};
 use super::next::{next_run, too_late};
 use super::why;
@@ -123,23 +123,24 @@ fn of_subject(gates: &Gates, subject: &Subject) -> Decision {
     let (world, request) = (gates.world, subject.request);
     let opening = opening(world, subject, world.now);
     let gates = gates.of_request(subject, opening);
+    let closed = Closed::of(&gates);
     let queued = queue::place(world, subject, &gates);
-    let state = state(world, subject, &gates, queued.is_some());
+    let state = state(world, subject, closed, queued.is_some());
     let next_run = match state.group() {
         Group::Pending if queued.is_some() => queue::next_start(world, subject, &gates),
-        Group::Pending => next_run(world, subject, &gates, opening),
+        Group::Pending => next_run(world, subject, closed, opening),
         Group::Running => world.announced(subject).filter(|_| state == State::Countdown),
         Group::Executed | Group::Expired | Group::Skipped | Group::Rejected => None,
     };
     let waits = queued.is_none() && state.group() == Group::Pending && next_run.is_none();
-    let never = queued.is_none() && gates.iter().any(never) || waits && too_late(world, subject);
+    let never = queued.is_none() && closed.iter().any(never) || waits && too_late(world, subject);
     Decision {
         request_id: Some(request.request_id),
         job_id: Some(request.job_id),
         package_id: Some(request.package_id),
         package: world.show(|| request.package.clone()),
         command: world.show(|| request.command.clone()),
-        why: world.show(|| why::of_subject(world, subject, state, &gates, next_run)),
+        why: world.show(|| why::of_subject(world, subject, state, closed, next_run)),
         state,
         gates,
         next_run,
@@ -156,13 +157,16 @@ fn of_subject(gates: &Gates, subject: &Subject) -> Decision {
     }
 }
 
+/// Whether one that is closed stays so.
 fn never(gate: &GateResult) -> bool {
-    gate.verdict != Verdict::Pass && gate.change == Change::Never
+    gate.change == Change::Never
 }
 
 /// A record that cannot be used. What history holds of its id is not overwritten by that.
 fn of_rejected(gates: &Gates, index: usize, rejected: &Rejected) -> Decision {
     let (world, gates) = (gates.world, gates.of_rejected(rejected));
+    let closed = Closed::of(&gates);
+    let never = closed.iter().any(never);
     let attempt = rejected.request_id.as_ref().and_then(|id| newest(world.inputs, id));
     // Where another job names the same request and is the one that ran, this one has run nothing.
     let attempt = attempt.filter(|attempt| {
@@ -178,15 +182,15 @@ fn of_rejected(gates: &Gates, index: usize, rejected: &Rejected) -> Decision {
         state: match (attempt, adopted) {
             (Some(attempt), _) => world.shown(attempt),
             (None, Some(_)) => State::Succeeded,
-            (None, None) if is_not_wanted(&gates) => State::NotApplicable,
+            (None, None) if is_not_wanted(closed) => State::NotApplicable,
             (None, None) => State::Rejected,
         },
         next_run: None,
         latest: None,
-        never: gates.iter().any(never),
+        never,
         why: world.show(|| match attempt {
             Some(attempt) => why::of_attempt(world, attempt, None),
-            None if is_not_wanted(&gates) => Code::Cancelled.row().brief.into(),
+            None if is_not_wanted(closed) => Code::Cancelled.row().brief.into(),
             None => why::of_rejected(rejected),
         }),
         gates,
@@ -234,10 +238,10 @@ fn of_withdrawn(world: &World, id: RequestId, attempt: &Attempt) -> Decision {
 }
 
 /// The precedence of DESIGN.md 3.
-fn state(world: &World, subject: &Subject, gates: &[GateResult], queued: bool) -> State {
+fn state(world: &World, subject: &Subject, gates: Closed, queued: bool) -> State {
     let closed = match is_not_wanted(gates) {
         true => Some(State::NotApplicable),
-        false => gates.iter().filter_map(leads_to).min_by_key(|state| rank(*state)),
+        false => gates.iter().map(leads_to).min_by_key(|state| rank(*state)),
     };
     let under_way = subject.newest.is_some_and(|attempt| running(attempt.state))
         || closed.is_none() && world.announced(subject).is_some();
@@ -261,17 +265,17 @@ fn state(world: &World, subject: &Subject, gates: &[GateResult], queued: bool) -
 }
 
 /// Whether it is for others, or its publisher wants it no more: what else is wrong with it is nobody's trouble here.
-fn is_not_wanted(gates: &[GateResult]) -> bool {
-    let of_job = |gate: &&GateResult| matches!(gate.gate, Gate::Target | Gate::Job);
-    gates.iter().filter(of_job).filter_map(leads_to).any(|state| state == State::NotApplicable)
+fn is_not_wanted(closed: Closed) -> bool {
+    closed
+        .iter()
+        .any(|gate| matches!(gate.gate, Gate::Target | Gate::Job) && leads_to(gate) == State::NotApplicable)
 }
 
-/// The state that a gate leads to; None: it passes. What is only unknown is waited for.
-fn leads_to(gate: &GateResult) -> Option<State> {
+/// The state that a closed gate leads to. What is only unknown is waited for.
+fn leads_to(gate: &GateResult) -> State {
     match (gate.verdict, gate.code) {
-        (Verdict::Pass, _) => None,
-        (Verdict::Block, Some(code)) => Some(code.row().leads_to),
-        (Verdict::Block, None) | (Verdict::Unknown, _) => Some(State::Waiting),
+        (Verdict::Block, Some(code)) => code.row().leads_to,
+        (Verdict::Block, None) | (Verdict::Unknown | Verdict::Pass, _) => State::Waiting,
     }
 }
 

@@ -1,8 +1,8 @@
 //! When a request runs by itself if nothing but time changes, and why an expired one did not. Pure; called by `decide`
 //! and `why`.
 
-use super::gates::{once_settled, opening};
-use super::model::{Change, GateResult};
+use super::gates::{Closed, once_settled, opening};
+use super::model::Change;
 use super::window::Opening;
 use super::world::{Subject, World, good_until};
 use crate::clock::{Wall, earlier};
@@ -18,20 +18,19 @@ const ROUNDS: usize = 4_096;
 pub(super) fn next_run(
     world: &World,
     subject: &Subject,
-    gates: &[GateResult],
+    closed: Closed,
     now: Option<Opening>,
 ) -> Option<Wall> {
     if !world.inputs.facts.service {
         return None;
     }
-    let closed = || gates.iter().filter(|g| g.verdict != Verdict::Pass);
-    if closed().any(|g| g.gate != Gate::Executor && !matches!(g.change, Change::At(_))) {
+    if closed.iter().any(|g| g.gate != Gate::Executor && !matches!(g.change, Change::At(_))) {
         return None;
     }
-    if closed().any(|g| g.gate == Gate::Host) && once_settled(world, subject).verdict != Verdict::Pass {
+    if closed.iter().any(|g| g.gate == Gate::Host) && once_settled(world, subject).verdict != Verdict::Pass {
         return None;
     }
-    let turn = closed().find(|g| g.gate == Gate::Executor).map(|g| g.change);
+    let turn = closed.iter().find(|g| g.gate == Gate::Executor).map(|g| g.change);
     // While an older one is waited for, the time is known at which it is not any more.
     let turn_comes = turn.and_then(|change| match change {
         Change::At(at) => Some(at),
@@ -64,6 +63,9 @@ pub(super) fn next_run(
 /// Whether it expires before its own times and the windows open its way: it never runs by itself, whatever becomes of all
 /// other gates. A hold and a deferral can be ended, a freeze be published anew: they are none of these.
 pub(super) fn too_late(world: &World, subject: &Subject) -> bool {
+    if subject.expire.is_none() {
+        return false;
+    }
     let own = [subject.starts, subject.retry_at()].into_iter().flatten();
     let mut t = own.fold(world.now.max(subject.offer), Wall::max);
     for _ in 0..ROUNDS {

@@ -1,6 +1,6 @@
 //! The few words of the list's last column (UX.md 1): why a request has not run, what it is doing, how it ended.
 
-use super::gates::{is_fulfilled, not_vouched, once_settled, queue};
+use super::gates::{Closed, is_fulfilled, not_vouched, once_settled, queue};
 use super::model::{Attempt, Change, Decision, GateResult, Inputs, NextRun, UserFact};
 use super::next::missed;
 use super::world::{Subject, World};
@@ -14,16 +14,16 @@ pub(super) fn of_subject(
     world: &World,
     subject: &Subject,
     state: State,
-    gates: &[GateResult],
+    closed: Closed,
     next_run: Option<Wall>,
 ) -> SafeText {
     let short = |at: Wall| short(at, world.now, world.inputs.zone);
     let text = match state {
-        State::Scheduled => match gates.iter().find(|g| g.code == Some(Code::PhaseNotReached)) {
-            Some(_) => Code::PhaseNotReached.row().brief.to_owned(),
-            None => format!("offered {}", short(subject.offer)),
+        State::Scheduled => match closed.iter().any(|g| g.code == Some(Code::PhaseNotReached)) {
+            true => Code::PhaseNotReached.row().brief.to_owned(),
+            false => ["offered ", &short(subject.offer)].concat(),
         },
-        State::Offered => offered(world, subject, gates, next_run),
+        State::Offered => offered(world, subject, closed, next_run),
         State::Deferred => match (subject.deferral, subject.deferred_until(world.now)) {
             (Some(d), Some(until)) => {
                 format!("{} {}: \"{}\"{}", short(until), d.by, d.reason, without_service(world))
@@ -38,16 +38,16 @@ pub(super) fn of_subject(
             }
             _ => String::new(),
         },
-        State::Waiting => reasons(world, subject, gates, |_| true),
-        State::Queued => queued(world, subject, gates),
+        State::Waiting => reasons(world, subject, closed, |_| true),
+        State::Queued => queued(world, subject, closed),
         State::Due => "starts at the next step".to_owned(),
         State::Expired => match missed(world, subject) {
             Some(code) => format!("never ran: {}", code.row().brief),
             None => "never ran".to_owned(),
         },
         State::NotApplicable => {
-            let mut closed = gates.iter().filter(|g| g.verdict == Verdict::Block).filter_map(|g| g.code);
-            match closed.find(|code| code.row().leads_to == State::NotApplicable) {
+            let mut codes = closed.iter().filter(|g| g.verdict == Verdict::Block).filter_map(|g| g.code);
+            match codes.find(|code| code.row().leads_to == State::NotApplicable) {
                 Some(Code::Platform) => format!("for {}", super::gates::platforms(subject)),
                 Some(Code::NeedsInput) => "needs a user's input".to_owned(),
                 Some(code) => code.row().brief.to_owned(),
@@ -59,7 +59,7 @@ pub(super) fn of_subject(
             Some(_) | None => "installed already".to_owned(),
         },
         State::Rejected => {
-            let trust = gates.iter().find(|g| g.gate == Gate::Trust).and_then(|g| g.code);
+            let trust = closed.iter().find(|g| g.gate == Gate::Trust).and_then(|g| g.code);
             match (trust, world.inputs.facts.unstartable.get(&subject.request.request_id)) {
                 // Of its package; what is wrong with everything is a problem of the machine.
                 (Some(code), _) => match not_vouched(world, subject).filter(|own| own.code == code) {
@@ -138,11 +138,11 @@ fn without_service(world: &World) -> String {
 }
 
 /// `1 of 3, ola; BP00010 runs`
-fn queued(world: &World, subject: &Subject, gates: &[GateResult]) -> String {
+fn queued(world: &World, subject: &Subject, closed: Closed) -> String {
     let Some((position, entry)) = queue::entry(world, subject.request.request_id) else {
         return String::new();
     };
-    let waits = match reasons(world, subject, gates, |gate| queue::is_waited_for(entry, subject, gate)) {
+    let waits = match reasons(world, subject, closed, |gate| queue::is_waited_for(entry, subject, gate)) {
         _ if !world.inputs.facts.service => Code::NoService.row().brief.to_owned(),
         none if none.is_empty() => "starts at the next step".to_owned(),
         some => some,
@@ -150,27 +150,27 @@ fn queued(world: &World, subject: &Subject, gates: &[GateResult]) -> String {
     format!("{position} of {}, {}; {waits}", world.inputs.history.queue.len(), entry.by)
 }
 
-fn offered(world: &World, subject: &Subject, gates: &[GateResult], next_run: Option<Wall>) -> String {
+fn offered(world: &World, subject: &Subject, closed: Closed, next_run: Option<Wall>) -> String {
     if !subject.request.background {
         return Code::ApplicationOnly.row().brief.to_owned();
     }
     if subject.mandatory.is_none() {
         // That an operator runs it is only true where nothing else is in the way.
-        let others = reasons(world, subject, gates, |g| g.code.is_some_and(|code| !code.is_by_hand()));
+        let others = reasons(world, subject, closed, |g| g.code.is_some_and(|code| !code.is_by_hand()));
         let optional = Code::Optional.row().brief;
         return if others.is_empty() { optional.to_owned() } else { format!("{optional}; {others}") };
     }
     if let Some(at) = next_run {
-        return format!("runs {}", short(at, world.now, world.inputs.zone));
+        return ["runs ", &short(at, world.now, world.inputs.zone)].concat();
     }
     // What time alone opens is no news before the mandatory time.
-    match reasons(world, subject, gates, |g| !matches!(g.change, Change::At(_))) {
+    match reasons(world, subject, closed, |g| !matches!(g.change, Change::At(_))) {
         none if none.is_empty() => {}
         some => return some,
     }
     // After a start of the machine something else may go on for as long as nobody ends it.
     let settled = once_settled(world, subject);
-    if let Some(code) = settled.code.filter(|_| gates.iter().any(|g| g.code == Some(Code::Booting))) {
+    if let Some(code) = settled.code.filter(|_| closed.iter().any(|g| g.code == Some(Code::Booting))) {
         return code.row().brief.to_owned();
     }
     match ends_first(world.inputs, subject.expire) {
@@ -207,17 +207,12 @@ fn ends_first(inputs: &Inputs, expires: Option<Wall>) -> Option<Ends> {
 }
 
 /// Every gate that does not pass and is wanted, in a few words each: `user anna; window 22:00`.
-fn reasons(
-    world: &World,
-    subject: &Subject,
-    gates: &[GateResult],
-    wanted: impl Fn(&GateResult) -> bool,
-) -> String {
+fn reasons(world: &World, subject: &Subject, closed: Closed, wanted: impl Fn(&GateResult) -> bool) -> String {
     let mut words: Vec<String> = Vec::new();
     // People first: they are what an operator can talk to.
-    let users_first = gates.iter().filter(|g| g.gate == Gate::Users);
-    for gate in users_first.chain(gates.iter().filter(|g| g.gate != Gate::Users)) {
-        if gate.verdict == Verdict::Pass || !wanted(gate) {
+    let users_first = closed.iter().filter(|g| g.gate == Gate::Users);
+    for gate in users_first.chain(closed.iter().filter(|g| g.gate != Gate::Users)) {
+        if !wanted(gate) {
             continue;
         }
         let word = gate.code.map(|code| reason(world, subject, gate, code)).unwrap_or_default();
@@ -225,7 +220,10 @@ fn reasons(
             words.push(word);
         }
     }
-    words.join("; ")
+    match words.as_mut_slice() {
+        [only] => std::mem::take(only),
+        words => words.join("; "),
+    }
 }
 
 fn reason(world: &World, subject: &Subject, gate: &GateResult, code: Code) -> String {
@@ -234,7 +232,7 @@ fn reason(world: &World, subject: &Subject, gate: &GateResult, code: Code) -> St
         Listed::Silent => String::new(),
         Listed::Brief => row.brief.to_owned(),
         Listed::Until(words) => match gate.change {
-            Change::At(at) => format!("{words} {}", short(at, world.now, world.inputs.zone)),
+            Change::At(at) => [words, " ", &short(at, world.now, world.inputs.zone)].concat(),
             Change::Event | Change::Never => row.brief.to_owned(),
         },
         Listed::Users => {

@@ -27,6 +27,43 @@ pub(super) use target::{is_fulfilled, open_need, waits_for_package};
 pub(super) use times::opening;
 use turn::Older;
 
+/// As many as there are gates, each made in its place: a loop or an array makes it first and moves it there, which took a
+/// fifth of a decision.
+macro_rules! every_gate {
+    ($($result:expr),* $(,)?) => {{
+        const { assert!([$(stringify!($result)),*].len() == Gate::ALL.len(), "every gate") };
+        vec![$($result),*]
+    }};
+}
+
+/// Those gates of a request that do not pass. Who decides asks for them many times, and most pass.
+#[derive(Clone, Copy)]
+pub(super) struct Closed<'g> {
+    gates: &'g [GateResult],
+    /// A bit for each by its place.
+    closed: u64,
+}
+
+const _: () = assert!(Gate::ALL.len() < 64, "a bit for each");
+
+impl<'g> Closed<'g> {
+    /// Of all gates of a request.
+    pub fn of(gates: &'g [GateResult]) -> Closed<'g> {
+        let closed = |later: u64, gate: &GateResult| later << 1 | u64::from(gate.verdict != Verdict::Pass);
+        Closed { gates, closed: gates.iter().rev().fold(0, closed) }
+    }
+
+    /// In order.
+    pub fn iter(self) -> impl Iterator<Item = &'g GateResult> {
+        let mut left = self.closed;
+        std::iter::from_fn(move || {
+            let gate = self.gates.get(left.trailing_zeros() as usize)?;
+            left &= left - 1;
+            Some(gate)
+        })
+    }
+}
+
 /// All gates of one world. Those that are the same for every request are judged once.
 pub(super) struct Gates<'w> {
     pub world: &'w World<'w>,
@@ -58,8 +95,7 @@ impl<'w> Gates<'w> {
     /// Every gate of a usable request, in order. `opening`: what the windows say of it now.
     pub fn of_request(&self, subject: &Subject, opening: Option<Opening>) -> Vec<GateResult> {
         let world = self.world;
-        // Each is made in its place. A loop over them makes it first and moves it there: that took a fifth of a decision.
-        let gates: Box<[GateResult; Gate::ALL.len()]> = Box::new([
+        let gates = every_gate![
             self.source.clone(),
             published::record(world, subject),
             target::target(world, subject),
@@ -80,13 +116,12 @@ impl<'w> Gates<'w> {
             self.policy.clone(),
             machine::content(world, subject),
             turn::executor(world, subject, self.first.as_ref()),
-        ]);
+        ];
         debug_assert!(
             gates.iter().map(|result| result.gate).eq(Gate::ALL.iter().copied()),
             "every gate, in order"
         );
-        let gates: Box<[GateResult]> = gates;
-        gates.into_vec()
+        gates
     }
 
     /// The gates that are the same for every request: no service, a history, a configuration, a hold, a share, a clock or
