@@ -5,7 +5,7 @@ use super::gates::{Closed, Gates, opening, queue};
 use super::model::{Attempt, Change, Decision, GateResult, HistoryView, Inputs, SERVICE};
 use super::next::{next_run, too_late};
 use super::why;
-use super::world::{Subject, Windows, Words, World, newest, running};
+use super::world::{Kept, Subject, Words, World, newest, running};
 use crate::clock::Wall;
 use crate::site::ids::{JobId, RequestId};
 use crate::site::instruction::{Entry, Rejected};
@@ -44,8 +44,8 @@ fn all(world: &World) -> Vec<Decision> {
 
 /// The same for some of them, in place: `decisions` is what [`decide`] gave for the same instruction file, `which` are
 /// places in it.
-pub(super) fn decide_some(inputs: &Inputs, windows: Windows, decisions: &mut [Decision], which: &[usize]) {
-    let world = World::with(inputs, windows, Words::List);
+pub(super) fn decide_some(inputs: &Inputs, kept: &Kept, decisions: &mut [Decision], which: &[usize]) {
+    let world = World::again(inputs, kept, Words::List);
     let gates = Gates::new(&world);
     let entries = inputs.instructions.file.as_ref().map(|f| f.requests.as_slice()).unwrap_or_default();
     for index in which {

@@ -115,8 +115,9 @@ pub fn simulate_while(
     // When a gate of each can next change by time, where anything can still become of it: looked at in every round.
     let mut next_of: Vec<Option<Wall>> = vec![None; decisions.len()];
     let mut work = 0;
-    let done = |machine: &Machine, until: Wall, mut timelines: Vec<Timeline>| {
-        for timeline in &mut timelines {
+    let done = |machine: &Machine, until: Wall, mut timelines: Vec<Timeline>, decisions: Vec<Decision>| {
+        for (timeline, decision) in timelines.iter_mut().zip(decisions) {
+            timeline.ends(decision);
             let next = timeline.request_id.and_then(|id| machine.outlook.get(&id)).copied();
             timeline.foretold(next, until);
         }
@@ -133,14 +134,14 @@ pub fn simulate_while(
         }
         work += changed.len().max(1);
         if work > MAX_WORK {
-            return done(&machine, machine.now, timelines);
+            return done(&machine, machine.now, timelines, decisions);
         }
         changed = match step(&mut machine, &decisions, &mut timelines) {
             Some(changed) => changed,
             None => {
                 let next = next_of.iter().copied().flatten().chain(machine.next()).min();
                 let Some(next) = next.filter(|next| *next < until) else {
-                    return done(&machine, until, timelines);
+                    return done(&machine, until, timelines, decisions);
                 };
                 machine.now = next;
                 // The end of a run can open anything; time only what says that it changes now.
@@ -226,7 +227,7 @@ impl Timeline {
             self.changes.push(step);
         }
         if !self.started {
-            self.why.clone_from(&decision.why);
+            self.why = SafeText::EMPTY;
             // It has not expired yet, and the history of a virtual time does not say what was in its way then.
             let waits = |step: &&Step| step.state.group() == Group::Pending || step.state == State::NotNeeded;
             let before = self.changes.iter().rev().find(waits);
@@ -239,8 +240,19 @@ impl Timeline {
                 // Put into words where it starts: most are seen waiting many times.
                 let runs = machine.run.as_ref().map(|run| run.id);
                 self.waited_for.clear();
-                self.waited_for.extend(decision.blocked_by().into_iter().map(|code| (code, runs)));
+                for code in decision.gates.iter().filter_map(|gate| gate.code) {
+                    if !self.waited_for.iter().any(|(known, _)| *known == code) {
+                        self.waited_for.push((code, runs));
+                    }
+                }
             }
+        }
+    }
+
+    /// Takes the words of the last decision, where nothing else was said: most are decided many times before.
+    fn ends(&mut self, last: Decision) {
+        if !self.started && self.why.is_empty() {
+            self.why = last.why;
         }
     }
 

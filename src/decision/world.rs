@@ -9,9 +9,10 @@ use crate::site::content::ContentFact;
 use crate::site::ids::{RequestId, Turn};
 use crate::site::indexed::Delivery;
 use crate::site::installed::{Need, Needed};
-use crate::site::instruction::Request;
+use crate::site::instruction::{Entry, Request};
 use crate::terms::State;
 use crate::text::SafeText;
+use std::collections::BTreeSet;
 use std::fmt;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -29,6 +30,8 @@ pub(super) struct World<'a> {
     pub restart: Option<(RequestId, &'a Attempt)>,
     /// When this machine's turn comes of what all machines would do at once.
     turn: Option<Turn>,
+    /// Those that are known already of the times of requests, by their places.
+    times: &'a [Option<Times>],
     /// How much is put into words.
     words: Words,
 }
@@ -64,6 +67,51 @@ fn all_windows(policy: &Policy, around: Wall) -> Result<Calendar<'_>, SafeText> 
         others.push(Calendar::new(&windows.weekly, zone, around).map_err(|why| of(&why))?);
     }
     Ok(own.and(others))
+}
+
+/// What whoever decides again and again keeps from one decision to the next: what neither time nor a run changes.
+pub(super) struct Kept<'a> {
+    windows: Windows<'a>,
+    times: Vec<Option<Times>>,
+    /// All requests with an attempt that succeeded and wanted a restart, in whatever boot.
+    restarts: BTreeSet<RequestId>,
+}
+
+impl<'a> Kept<'a> {
+    /// Of these instructions, this history and this policy.
+    pub fn new(inputs: &Inputs, windows: Windows<'a>) -> Kept<'a> {
+        let world = World::with(inputs, windows.clone(), None, &[], Words::Nothing);
+        let entries = inputs.instructions.file.iter().flat_map(|file| &file.requests);
+        let times = entries.map(|entry| match entry {
+            Entry::Good(request) => Some(Times::new(&world, request, delivery(inputs, request))),
+            Entry::Rejected(_) => None,
+        });
+        let wanted = |attempts: &[Arc<Attempt>]| attempts.iter().any(|a| a.state == State::SucceededRestart);
+        let restarts = inputs.history.attempts.iter().filter(|(_, attempts)| wanted(attempts));
+        Kept { times: times.collect(), restarts: restarts.map(|(id, _)| *id).collect(), windows }
+    }
+
+    /// A run of this request has ended like that.
+    pub fn ended(&mut self, id: RequestId, state: State) {
+        if state == State::SucceededRestart {
+            self.restarts.insert(id);
+        }
+    }
+
+    /// A package that succeeded in this boot and wants a restart.
+    pub fn restart<'i>(&self, inputs: &Inputs<'i>) -> Option<(RequestId, &'i Attempt)> {
+        self.restarts.iter().find_map(|id| wanted(inputs, id, inputs.history.attempts.get(id)?))
+    }
+}
+
+/// The first of these attempts that succeeded in this boot and wants a restart.
+fn wanted<'i>(
+    inputs: &Inputs<'i>,
+    id: &RequestId,
+    attempts: &'i [Arc<Attempt>],
+) -> Option<(RequestId, &'i Attempt)> {
+    let pending = |a: &&Attempt| a.state == State::SucceededRestart && a.boot_id == inputs.facts.boot_id;
+    attempts.iter().map(Arc::as_ref).find(pending).map(|a| (*id, a))
 }
 
 /// When the maintenance windows open next; None: they are open, never open, or cannot be read.
@@ -116,11 +164,22 @@ impl<'a> World<'a> {
 
     /// Of an instant.
     pub fn new(inputs: &'a Inputs<'a>, words: Words) -> World<'a> {
-        World::with(inputs, windows(inputs.policy, inputs.now), words)
+        let restart = inputs.history.attempts.iter().find_map(|(id, attempts)| wanted(inputs, id, attempts));
+        World::with(inputs, windows(inputs.policy, inputs.now), restart, &[], words)
     }
 
-    /// The same where the windows of this policy are at hand.
-    pub fn with(inputs: &'a Inputs<'a>, calendar: Windows<'a>, words: Words) -> World<'a> {
+    /// The same where something is kept from the decision before.
+    pub fn again(inputs: &'a Inputs<'a>, kept: &'a Kept<'a>, words: Words) -> World<'a> {
+        World::with(inputs, kept.windows.clone(), kept.restart(inputs), &kept.times, words)
+    }
+
+    fn with(
+        inputs: &'a Inputs<'a>,
+        calendar: Windows<'a>,
+        restart: Option<(RequestId, &'a Attempt)>,
+        times: &'a [Option<Times>],
+        words: Words,
+    ) -> World<'a> {
         let site = inputs.instructions.site_freezes.iter().map(|f| (f, Whose::Site));
         let own = inputs.policy.config.freezes.iter().map(|f| (f, Whose::Machine));
         let groups = inputs.policy.groups.iter();
@@ -131,13 +190,8 @@ impl<'a> World<'a> {
             reason: &f.reason,
             whose,
         });
-        let restart = inputs.history.attempts.iter().find_map(|(id, attempts)| {
-            let pending =
-                |a: &&Attempt| a.state == State::SucceededRestart && a.boot_id == inputs.facts.boot_id;
-            attempts.iter().map(Arc::as_ref).find(pending).map(|a| (*id, a))
-        });
         let turn = inputs.policy.config.machine.map(|id| id.turn());
-        World { inputs, now: inputs.now, freezes: freezes.collect(), calendar, restart, turn, words }
+        World { inputs, now: inputs.now, freezes: freezes.collect(), calendar, restart, turn, times, words }
     }
 
     /// The first instant from `t` on at which neither the operator's hold nor a freeze is in force.
@@ -243,21 +297,45 @@ pub(super) struct Subject<'a> {
     pub need: Option<&'a Need>,
 }
 
+/// The times of a request as instants, as its [`Subject`] has them.
+#[derive(Clone, Copy)]
+struct Times {
+    offer: Wall,
+    mandatory: Option<Wall>,
+    starts: Option<Wall>,
+    expire: Option<Wall>,
+}
+
+impl Times {
+    fn new(world: &World, request: &Request, delivery: Option<&Delivery>) -> Times {
+        let zone = world.inputs.zone;
+        let mandatory = request.mandatory_after.map(|w| w.resolve(zone));
+        let expire = request.expire_after.map(|w| w.resolve(zone));
+        let over = delivery.and_then(|delivery| delivery.spread).unwrap_or_default();
+        let starts = mandatory.map(|at| spread(world, at, expire, over));
+        Times { offer: request.offer_after.resolve(zone), mandatory, starts, expire }
+    }
+}
+
+/// What a request's job says beside, where it is of an index.
+fn delivery<'a>(inputs: &Inputs<'a>, request: &Request) -> Option<&'a Delivery> {
+    inputs.instructions.index.as_ref()?.deliveries.get(&request.request_id)
+}
+
 impl<'a> Subject<'a> {
     pub fn new(world: &World<'a>, entry: usize, request: &'a Request) -> Subject<'a> {
         let inputs = world.inputs;
         let id = &request.request_id;
-        let mandatory = request.mandatory_after.map(|w| w.resolve(inputs.zone));
-        let expire = request.expire_after.map(|w| w.resolve(inputs.zone));
-        let delivery = inputs.instructions.index.as_ref().and_then(|index| index.deliveries.get(id));
-        let over = delivery.and_then(|delivery| delivery.spread).unwrap_or_default();
+        let delivery = delivery(inputs, request);
+        let known = world.times.get(entry).copied().flatten();
+        let times = known.unwrap_or_else(|| Times::new(world, request, delivery));
         Subject {
             entry,
             request,
-            offer: request.offer_after.resolve(inputs.zone),
-            mandatory,
-            starts: mandatory.map(|at| spread(world, at, expire, over)),
-            expire,
+            offer: times.offer,
+            mandatory: times.mandatory,
+            starts: times.starts,
+            expire: times.expire,
             newest: newest(inputs, id),
             adopted: inputs.history.adopted.get(id).copied(),
             deferral: inputs.history.deferrals.get(id),
@@ -298,8 +376,12 @@ impl<'a> Subject<'a> {
 /// configuration or that of the job, whichever is longer. Where it expires before the whole spread is over, the machines
 /// share what there is.
 fn spread(world: &World, mandatory: Wall, expire: Option<Wall>, over: Duration) -> Wall {
+    let whole = world.inputs.policy.config.run.spread.max(over);
+    if whole.is_zero() {
+        return mandatory;
+    }
     let room = expire.map_or(Duration::MAX, |expire| between(mandatory, expire));
-    let whole = world.inputs.policy.config.run.spread.max(over).min(room);
+    let whole = whole.min(room);
     let part = world.turn.map(|turn| turn.of(whole));
     // Whole seconds: that is what is shown of it.
     later(mandatory, Duration::from_secs(part.unwrap_or_default().as_secs()))

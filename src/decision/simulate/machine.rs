@@ -10,7 +10,7 @@ use super::super::outlook::RunTime;
 use super::super::outlook::{UsualTimes, arrive, outlook};
 use super::super::restart::{RestartState, restart_plan};
 use super::super::restart_count::{self, Restart};
-use super::super::world::{Windows, running, windows};
+use super::super::world::{Kept, running, windows};
 use super::assume::{Assumptions, Content, Obstacle};
 use crate::clock::{Monotonic, Wall, Zone, between, later};
 use crate::site::ids::RequestId;
@@ -28,7 +28,7 @@ pub(super) struct Machine<'a> {
     history: HistoryView,
     facts: Facts,
     policy: &'a Policy,
-    windows: Windows<'a>,
+    kept: Kept<'a>,
     /// What runs on it.
     pub run: Option<Run>,
     runs_take: RunTime,
@@ -78,7 +78,7 @@ impl<'a> Machine<'a> {
             history: inputs.history.clone(),
             facts: inputs.facts.clone(),
             policy,
-            windows: windows(policy, from),
+            kept: Kept::new(inputs, windows(policy, from)),
             run: None,
             runs_take: assumptions.runs_take,
             usual: UsualTimes::of(inputs),
@@ -184,7 +184,7 @@ impl<'a> Machine<'a> {
     /// Decides anew about some of them, by their places in what `decide` gave.
     pub fn decide_again(&mut self, decisions: &mut [Decision], which: &[usize]) {
         self.see_share();
-        decide_some(&self.inputs_now(), self.windows.clone(), decisions, which);
+        decide_some(&self.inputs_now(), &self.kept, decisions, which);
     }
 
     fn monotonic(&self) -> Monotonic {
@@ -229,10 +229,9 @@ impl<'a> Machine<'a> {
     }
 
     fn restart_is_pending(&self) -> bool {
-        let wants = |a: &Attempt| a.state == State::SucceededRestart && a.boot_id == self.facts.boot_id;
         self.facts.service
             && self.policy.config.restart.allow
-            && self.history.attempts.values().flatten().any(|a| wants(a))
+            && self.kept.restart(&self.inputs_now()).is_some()
     }
 
     /// When something begins, ends or opens that is no gate of a request: what is announced starts, what runs ends, what
@@ -318,6 +317,7 @@ impl<'a> Machine<'a> {
                 Restarts::No | Restarts::Program => State::Succeeded,
             };
             attempt.ended_at = Some(run.ends);
+            self.kept.ended(run.id, attempt.state);
             if let Some(need) = self.instructions.need_of(&run.id).cloned() {
                 self.facts.turn(&need);
             }
