@@ -338,7 +338,10 @@ impl<'w> Paths<'w> {
                 Some(notice) if older <= latest_notice(span.closes) => earlier(older, notice),
                 Some(_) | None => older,
             });
-            let moves = interrupted.map_or(span.until, |at| at.min(span.until));
+            // From then on users would be told until nothing counts any more.
+            let ends = self.notice.filter(|_| latest_notice(span.closes) >= self.valid);
+            let ends = ends.map(|notice| earlier(self.valid, notice));
+            let moves = interrupted.into_iter().chain(ends).fold(span.until, Wall::min);
             return Some(Launch { lane, at, holds: holds.unwrap_or(moves), closes });
         }
     }

@@ -91,6 +91,17 @@ fn those_that_are_due_together_start_between_the_usual_times_and_the_limits_of_t
 }
 
 #[test]
+fn what_would_start_as_what_is_published_ends_has_no_latest_time() {
+    let mut scene = three();
+    took(&mut scene, ID, "BP001000", minutes(4));
+    scene.facts.users = Some(vec![user("anna")]);
+    for (valid, latest) in [(41, after(40)), (40, None)] {
+        scene.instructions.file.as_mut().unwrap().valid_until = after(valid);
+        assert_eq!(pair_of(&scene, "BP00010"), (after(14), latest), "valid for {valid} minutes");
+    }
+}
+
+#[test]
 fn the_usual_time_is_the_median_of_the_newest_successes_and_never_more_than_the_limit() {
     let mut scene = three();
     let past = |number: u32, minutes: i64, state: State| {
