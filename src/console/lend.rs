@@ -17,8 +17,8 @@ use std::process::Command;
 enum Then {
     /// What it says stays until Enter is pressed.
     Wait,
-    /// The same where it ended badly; else the console is back at once.
-    WaitIfBad,
+    /// It was a console of another machine: the same where it ended badly, else this one is back at once.
+    BackAtOnce,
 }
 
 impl Console {
@@ -46,7 +46,7 @@ impl Console {
             return Ok(Event::Said { text: "there is no site folder".into(), error: true });
         };
         let title = safe!("log of {}; Ctrl-C ends it", crate::text::gathered(hosts).join(", "));
-        let ended = self.lend(&title, &mut command, Then::WaitIfBad)?;
+        let ended = self.lend(&title, &mut command, Then::Wait)?;
         let (text, error) = match ended {
             Some(_) => ("the log is closed".into(), false),
             None => ("the log could not be started".into(), true),
@@ -66,7 +66,7 @@ impl Console {
             Err(why) => return Ok(wrong(why)),
         };
         let title = safe!("the console of {machine}, through ssh");
-        let Some(ended) = self.lend(&title, &mut ready.command, Then::WaitIfBad)? else {
+        let Some(ended) = self.lend(&title, &mut ready.command, Then::BackAtOnce)? else {
             return Ok(wrong("ssh could not be started".into()));
         };
         let last = ssh::last_said(&ended);
@@ -117,8 +117,9 @@ fn lent(title: &SafeText, command: &mut Command, then: Then) -> Option<Ended> {
     let _ = out.flush();
     let ended = terminal::lend(command);
     let good = matches!(&ended, Ok(Ended { code: Some(0), .. }));
-    if then == Then::WaitIfBad && !good {
-        // It may have drawn a screen of its own, and nobody is left over there to take that away.
+    let is_lost = ended.as_ref().is_ok_and(|ended| ssh::meaning(ended) == Meaning::Lost);
+    if then == Then::BackAtOnce && is_lost {
+        // Nobody is left over there to take its screen away.
         term::leave_after_another();
     }
     match &ended {
