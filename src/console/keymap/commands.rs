@@ -117,7 +117,7 @@ commands! {
     OnlyFailed "failed" ["o"] "failed" "the machines on which the job failed" Lists [Rollout] 7;
     OnlySilent "silent" ["i"] "silent" "the machines of the job that say nothing" Lists [Rollout] 7;
     Advance "advance" ["A"] "advance" "let the job reach its next machines, where its gate lets it" Actions [Rollout] 6;
-    SendAgain "send-again" ["a"] "send again" "send the job once more, to the marked machines or the selected one" Actions [Rollout] 0;
+    SendAgain "send-again" ["S"] "send again" "send the job once more, to the marked machines or the selected one" Actions [Rollout] 0;
     SuspendJob "suspend-job" ["P"] "suspend" "suspend the job: nothing of it starts on a machine from its next poll on" Actions [Rollout] 6;
     Filter "filter" ["/"] "filter" "show only rows with these words (!words: only rows without them)" Lists [Requests History] 7;
     Where "where" ["/"] "where" "show only machines for which this holds, as with `pcm rollout --where`" Lists [Rollout] 7;

@@ -180,13 +180,13 @@ fn what_keeps_a_machine_from_being_reached_is_said_before() {
     assert!(screen.contains("on 2 machines") && screen.contains("1 without a host name"), "{screen}");
     stage.keys("Esc");
     stage.app.options.site_folder = false;
-    for key in ["r", "h", "c", "l", "a"] {
+    for key in ["r", "h", "c", "l", "S"] {
         stage.keys(key);
         assert!(stage.screen().contains("only the site folder"), "{key}: {}", stage.screen());
     }
     stage.app.options.site_folder = true;
     stage.app.options.read_only = true;
-    for key in ["r", "d", "D", "h", "H", "a"] {
+    for key in ["r", "d", "D", "h", "H", "S"] {
         stage.keys(key);
         assert!(stage.screen().contains("--read-only"), "{key}: {}", stage.screen());
     }
@@ -213,11 +213,11 @@ fn the_log_is_that_of_all_that_are_marked_and_a_job_is_sent_again_to_those() {
     assert!(stage.effects.contains(&Effect::Logs(hosts[..1].to_vec())));
     stage.keys("Space Space Space l");
     assert!(stage.effects.contains(&Effect::Logs(hosts)));
-    stage.keys("a");
+    stage.keys("S");
     assert!(stage.screen().contains("SEND BP0000AA AGAIN on 3 machines"), "{}", stage.screen());
     stage.keys("Enter y");
     assert!(!stage.effects.iter().any(|effect| matches!(effect, Effect::Verb(_))));
-    stage.keys("Esc a '3 Enter y");
+    stage.keys("Esc S '3 Enter y");
     let ids: Vec<String> = meant.iter().map(ToString::to_string).collect();
     let words =
         ["job", "send", "--again", "BP0000AA", "--to", &ids.join(","), "--expect", "3"].map(str::to_owned);
