@@ -132,14 +132,14 @@ pub fn anyway(reason: &ReasonDoc, tell: Tell<'_>) -> Option<String> {
 
 /// What a reason is, in a sentence or two: since when it holds machines up, what ends it and when, and what can be done about it.
 pub fn detail(reason: &ReasonDoc, job: &JobDoc, tell: Tell<'_>) -> String {
-    let mut parts = Vec::new();
-    parts.extend(reason.since.map(|at| format!("the longest since {}", tell(at))));
     let code = Code::ALL.iter().find(|code| code.as_str() == reason.reason).map(|code| code.row());
-    match (code, reason.reason) {
-        (Some(row), _) => parts.push(format!("until {}", row.opens)),
-        (None, SEVERAL) => parts.push("several gates are closed on each of them".to_owned()),
-        (None, _) => parts.push("no gate is closed on them".to_owned()),
-    }
+    let since = reason.since.map(|at| format!(", the first since {}", tell(at))).unwrap_or_default();
+    let what = match (code, reason.reason) {
+        (Some(row), _) => format!("they wait until {}", row.opens),
+        (None, SEVERAL) => "several gates are closed on each of them".to_owned(),
+        (None, _) => "no gate is closed on them".to_owned(),
+    };
+    let mut parts = vec![format!("{what}{since}")];
     let foretold = reason.runs_in_a_day.filter(|n| *n > 0).zip(reason.first_at);
     parts.extend(foretold.map(|(n, at)| match n {
         1 => format!("1 runs by itself within a day, {}", tell(at)),
@@ -178,11 +178,22 @@ pub fn state(machine: &MachineDoc) -> &'static str {
     machine.state.map_or(machine.part.as_str(), |state| state.as_str())
 }
 
+/// What is in the way, in a few words each. A report may name one thing twice.
+pub fn briefs(codes: &[Code]) -> Vec<&'static str> {
+    let mut briefs: Vec<&str> = Vec::new();
+    for code in codes {
+        if !briefs.contains(&code.row().brief) {
+            briefs.push(code.row().brief);
+        }
+    }
+    briefs
+}
+
 /// Why it has not run, or how it ended, and what comes next.
 pub fn why(machine: &MachineDoc, tell: Tell<'_>) -> String {
     match machine.part {
         Part::Waiting => {
-            let codes: Vec<&str> = machine.blocked_by.iter().map(|code| code.row().brief).collect();
+            let codes = briefs(&machine.blocked_by);
             let why = match codes.is_empty() {
                 true => machine.reason.as_ref().map_or("", |reason| holder_words(reason.as_str())).to_owned(),
                 false => codes.join(", "),

@@ -277,7 +277,7 @@ fn a_row_that_leaves_takes_its_mark_along_and_puts_no_other_under_the_cursor() {
 fn a_reason_says_since_when_it_holds_machines_up_what_ends_it_and_what_can_be_done() {
     let mut stage = stage(400, 11, 200, 50);
     stage.keys("b");
-    assert!(stage.screen().contains("the longest since"), "{}", stage.screen());
+    assert!(stage.screen().contains("the first since"), "{}", stage.screen());
     let mut told = 0;
     for (n, figure) in stage.app.rollout.figures().to_vec().into_iter().enumerate() {
         let Figure::Held(holder) = figure else { continue };
@@ -290,6 +290,10 @@ fn a_reason_says_since_when_it_holds_machines_up_what_ends_it_and_what_can_be_do
             assert!(screen.contains(&format!("until {}", code.row().opens)), "{holder}: {screen}");
             told += 1;
         }
+        assert!(
+            !screen.contains("user logged on, user logged on"),
+            "a report may name one thing twice: {screen}"
+        );
         stage.keys("Esc");
     }
     assert!(told > 2, "{told}");

@@ -106,7 +106,7 @@ pub fn ask(app: &App, ask: &AfarAsk, now: Wall, canvas: &mut Canvas, area: Rect)
                 let pointer = if focus { "> " } else { "  " };
                 let mut line = Line::of(pointer, Scope::Text).add("y", Scope::Key);
                 line.push(" carries it out; any other key cancels", Scope::Text);
-                lines.push(line);
+                lines.extend(line.wrap(inner, 2));
             }
         }
     }
@@ -247,12 +247,7 @@ pub fn keys(app: &App, afar: &Afar) -> Line {
         );
     }
     line.add(
-        safe!(
-            "{} machines, one machine  {} copies  {} closes",
-            key(Id::Details),
-            key(Id::Copy),
-            key(Id::Back)
-        ),
+        safe!("{} opens  {} copies  {} closes", key(Id::Details), key(Id::Copy), key(Id::Back)),
         Scope::Footer,
     )
 }

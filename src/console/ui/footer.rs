@@ -103,6 +103,10 @@ fn keys(app: &App, canvas: &mut Canvas, area: Rect) {
     let own = |c: &Command| match rollout {
         true if of_machines(c.id) => machines,
         true if of_job(c.id) => !machines,
+        // One machine alone has nothing below it.
+        true if matches!(c.id, Id::Open | Id::Where | Id::Mark) && app.rollout.level == Level::Machine => {
+            false
+        }
         _ => c.contexts.iter().any(|x| *x != Context::Everywhere && here.contains(x)),
     };
     let always = |c: &Command| matches!(c.id, Id::Help | Id::Palette | Id::Quit);
@@ -110,9 +114,11 @@ fn keys(app: &App, canvas: &mut Canvas, area: Rect) {
     let of_here = |c: &&Command| c.footer > 0 && c.is_of(here) && (!rollout || own(c) || always(c));
     let keyed = |c: &'static Command| Some((*app.options.keymap.of(c.id).first()?, c));
     let mut wanted: Vec<(Key, &Command)> = COMMANDS.iter().filter(of_here).filter_map(keyed).collect();
-    let rank = |c: &Command| c.footer + if first && own(c) { 10 } else { 0 };
+    let acts_there = |c: &Command| machines && of_machines(c.id);
+    let rank = |c: &Command| c.footer + u8::from(acts_there(c)) + if first && own(c) { 10 } else { 0 };
     wanted.sort_by_key(|(_, c)| std::cmp::Reverse((always(c), rank(c))));
-    let (passing, lasting): (Vec<_>, Vec<_>) = wanted.into_iter().partition(|(_, c)| PASSING.contains(&c.id));
+    let (passing, lasting): (Vec<_>, Vec<_>) =
+        wanted.into_iter().partition(|(_, c)| PASSING.contains(&c.id) && !machines);
     // Two blanks stand between them, and none after the last. There is always room for two that come and go.
     let room = usize::from(area.width) + 2;
     let mut left = room.saturating_sub(if rollout { 0 } else { 18 });
@@ -136,7 +142,7 @@ fn keys(app: &App, canvas: &mut Canvas, area: Rect) {
             line.push("  ", if acts { Scope::Key } else { Scope::Footer });
         }
         let from = line.width() as u16;
-        let off = match machines && of_machines(command.id) {
+        let off = match acts_there(command) {
             // Whether it may be done there its machine says.
             true => enabled(app, command.id).is_err(),
             false => command.id.operates() && may_operate(app).is_err(),

@@ -12,6 +12,7 @@ use crate::console::ui::line::Line;
 use crate::console::ui::table::Table;
 use crate::rollout::account::{Account, Forecast, Said};
 use crate::rollout::select::{Figure, OneDoc};
+use crate::rollout::words as told;
 use crate::rollout::words::grouped;
 use crate::safe;
 use crate::text::{self, SafeText};
@@ -236,7 +237,7 @@ impl Sheet<'_> {
     /// Why a request has not run, or how it ended.
     fn why(&self, said: &Said) -> String {
         let when = |at| words::when(at, self.now, self.app.options.of_site());
-        let mut parts: Vec<String> = said.blocked_by.iter().map(|code| code.row().brief.to_owned()).collect();
+        let mut parts: Vec<String> = told::briefs(&said.blocked_by).into_iter().map(str::to_owned).collect();
         if let Some(code) = said.exit_code {
             parts.push(format!("exit {code}"));
         }
