@@ -24,12 +24,9 @@ printf '%s\n' "$all" >> "DIR/calls/$host"
 . "DIR/hosts/$host"
 "#;
 
-/// A site of so many machines that all wait for a job, and the client that reaches them.
+/// A site of so many machines with a job for them, and the client that reaches them.
 fn site(dir: &Path, machines: usize) {
     phased(dir, machines, "100%");
-    for n in 0..machines {
-        report(dir, n, 2, "deferred");
-    }
     for folder in ["bin", "calls", "hosts"] {
         fs::create_dir(dir.join(folder)).unwrap();
     }
@@ -46,8 +43,10 @@ fn calls(dir: &Path, n: usize) -> String {
     fs::read_to_string(dir.join(format!("calls/node-{n}"))).unwrap_or_default()
 }
 
-/// The list of all machines that wait, with none marked.
+/// The list of the machines, which all say that they wait, with none marked.
 fn console(dir: &Path, machines: usize) -> Terminal {
+    // None has said so before it was enrolled: it would have lost its history.
+    (0..machines).for_each(|n| report(dir, n, 2, "deferred"));
     let own = Path::new(env!("CARGO_BIN_EXE_pcm")).parent().unwrap().to_owned();
     let path = std::env::var("PATH").unwrap_or_default();
     let mut start: Command = command(dir, &["--folder", "site"]);
@@ -126,10 +125,18 @@ fn each_of_the_marked_machines_is_asked_and_what_became_of_it_is_what_it_said() 
             "{call}"
         );
     }
-    // The console of the machine under the cursor has the terminal, and gives it back.
-    host(dir, 0, "case \"$all\" in -t*) echo \"FAR $*\"; read line;; esac");
+    // Its log has the terminal until Ctrl-C, and stays readable until Enter.
     console.keys("g");
     console.wait_quiet(QUIET);
+    console.keys("l");
+    console.wait("log of node-0; Ctrl-C ends it");
+    console.wait("Held until");
+    console.keys("\x03");
+    console.wait("Enter goes back to the console");
+    console.keys("\r");
+    console.wait("the log is closed");
+    // So does the console of the machine under the cursor, and gives it back at its end.
+    host(dir, 0, "case \"$all\" in -t*) echo \"FAR $*\"; read line;; esac");
     console.keys("c");
     console.wait(&format!("FAR pcm --expect-machine {}", id(0)));
     console.keys("\r");
