@@ -12,6 +12,7 @@ use super::gate::{self, Answer};
 use super::ground::Ground;
 use super::phase::Stand;
 use super::refresh::Look;
+use super::shared::{Shared, Texts};
 use crate::clock::Wall;
 use crate::site::ids::{JobId, MachineId, RequestId, SiteCode};
 use crate::site::index::job::Word;
@@ -248,11 +249,11 @@ pub struct MachineDoc {
     /// What it says; null where it is silent.
     pub state: Option<State>,
     /// What alone holds it up, where it waits; why it is silent, where it is.
-    pub reason: Option<SafeText>,
+    pub reason: Option<Shared>,
     pub blocked_by: Vec<Code>,
     pub attempt: Option<u32>,
     pub exit_code: Option<i64>,
-    pub result: Option<SafeText>,
+    pub result: Option<Shared>,
     pub started_at: Option<Wall>,
     pub ended_at: Option<Wall>,
     pub started_late_s: Option<u64>,
@@ -260,12 +261,12 @@ pub struct MachineDoc {
     pub latest: Option<Wall>,
     pub never: bool,
     pub last_seen: Option<Wall>,
-    pub pcm_version: Option<SafeText>,
+    pub pcm_version: Option<Shared>,
 }
 
 impl MachineDoc {
-    /// Of a row.
-    pub fn of(row: &Row<'_>, now: Wall) -> Self {
+    /// Of a row. `texts`: those of all rows.
+    pub fn of(row: &Row<'_>, now: Wall, texts: &mut Texts) -> Self {
         let said = row.said;
         let runs = row.runs(now);
         Self {
@@ -273,11 +274,11 @@ impl MachineDoc {
             host: row.member.host.as_deref().map(SafeText::new),
             part: row.part,
             state: said.map(|said| said.state),
-            reason: row.silent.map(SafeText::new).or(row.holder().map(SafeText::new)),
+            reason: row.silent.or(row.holder()).map(|reason| texts.of(&reason.into())),
             blocked_by: said.map(|said| said.blocked_by.clone()).unwrap_or_default(),
             attempt: said.map(|said| said.attempt),
             exit_code: said.and_then(|said| said.exit_code),
-            result: said.and_then(|said| said.result.clone()),
+            result: said.and_then(|said| said.result.as_ref()).map(|result| texts.of(result)),
             started_at: said.and_then(|said| said.started_at),
             ended_at: said.and_then(|said| said.ended_at),
             started_late_s: said.and_then(|said| said.late_s),
@@ -285,14 +286,14 @@ impl MachineDoc {
             latest: runs.and_then(|(_, latest)| latest),
             never: row.is_never() || said.is_some_and(|said| said.forecast == Some(Forecast::Never)),
             last_seen: row.account.map(|account| account.written),
-            pcm_version: row.account.map(|account| account.pcm_version.clone()),
+            pcm_version: row.account.map(|account| texts.of(&account.pcm_version)),
         }
     }
 
     /// Of a target.
-    pub fn of_place(place: &Place<'_>, now: Wall) -> Option<Self> {
+    pub fn of_place(place: &Place<'_>, now: Wall, texts: &mut Texts) -> Option<Self> {
         match place {
-            Place::Target(row) => Some(Self::of(row, now)),
+            Place::Target(row) => Some(Self::of(row, now, texts)),
             Place::TakenOut(_) | Place::Later | Place::Elsewhere => None,
         }
     }
@@ -303,18 +304,18 @@ fn in_percent(hundredths: u32) -> f64 {
 }
 
 impl JobDoc {
-    /// The document of a job that was counted.
+    /// The document of a job that was counted; `moved`: how many machines came to it and went from it.
     pub fn of(
         ground: &Ground,
         stand: &Stand<'_>,
         figures: &Figures,
         machines: Option<Vec<MachineDoc>>,
+        moved: Option<(u64, u64)>,
     ) -> Self {
         let (job, word, tally) = (stand.job, stand.word, &figures.tally);
         let course = ground.gates().map(|published| published.course(stand, &figures.phase));
         let next = course::next(job, word);
         let phase = course.is_some().then(|| phase(stand));
-        let came_and_went = machines.as_ref().and_then(|_| ground.came_and_went(stand));
         let answer = course.as_ref().map(|course| course.judged.answer);
         Self {
             job_id: job.job_id,
@@ -332,8 +333,8 @@ impl JobDoc {
             next_at: course.as_ref().and_then(|course| course.next_at),
             gate: course.map(|course| gate_doc(stand, figures, &course)),
             targets: tally.targets(),
-            came: came_and_went.map(|(came, _)| came),
-            went: came_and_went.map(|(_, went)| went),
+            came: moved.map(|(came, _)| came),
+            went: moved.map(|(_, went)| went),
             done: tally.of(Part::Done),
             not_needed: tally.of(Part::NotNeeded),
             running: tally.of(Part::Running),

@@ -5,7 +5,8 @@
 //! that are shown, `figures` those of all jobs at once, `forecast` the rest of the curve, `foretold` what it was a day ago, `frees`
 //! what removing an obstacle would do, and `whose` says which reports count at a site that signs. `attention` names the machines
 //! at which somebody has to look, `moved` counts those that came to a job or went from it, and `sending` foretells a job before it is sent. `ground` is the jobs and machines that are
-//! counted, `session` one look after another, `doc` what comes of a look, `select` the machines behind a figure, `words` how it
+//! counted, `session` one look after another, `doc` what comes of a look, `shared` the texts that many of its rows have,
+//! `select` the machines behind a figure, `words` how it
 //! is said. Called by `pcm job advance`, `pcm rollout`, the console, and the verbs that look at a site or send a job.
 
 pub mod account;
@@ -32,5 +33,6 @@ pub mod reports;
 pub mod select;
 pub mod sending;
 pub mod session;
+pub mod shared;
 pub mod whose;
 pub mod words;

@@ -12,6 +12,7 @@ use super::ground::Ground;
 use super::packed::Wanted;
 use super::phase::{self, Stand};
 use super::refresh::{Look, refresh};
+use super::shared::Texts;
 use crate::clock::Wall;
 use crate::error::{Exit, Failure, Result};
 use crate::site::expression::Expression;
@@ -272,7 +273,11 @@ impl Read<'_> {
     pub fn doc(&self, ground: &Ground, only: Only<'_>, machines: bool, now: Wall) -> RolloutDoc {
         let stands = self.stands(ground, now);
         let wanted = self.wanted(ground, only);
+        // Before there are rows: what was published then is as large as they are.
+        let first = stands.first().filter(|_| machines);
+        let mut moved = first.and_then(|stand| ground.came_and_went(stand));
         let mut rows: Vec<MachineDoc> = Vec::new();
+        let mut texts = Texts::default();
         let attention = RefCell::new(Attention::default());
         let counted = figures(
             &stands,
@@ -285,7 +290,7 @@ impl Read<'_> {
             |machine| only.condition.is_none_or(|condition| condition.lets_pass(machine)),
             |job, place| {
                 if machines && job == 0 {
-                    rows.extend(MachineDoc::of_place(place, now));
+                    rows.extend(MachineDoc::of_place(place, now, &mut texts));
                 }
             },
         );
@@ -308,7 +313,9 @@ impl Read<'_> {
             whole: look.whole,
             condition: only.written.map(ToOwned::to_owned),
             unsigned_reports: ground.counts_unsigned(),
-            jobs: jobs.map(|(stand, figures)| JobDoc::of(ground, stand, figures, rows.take())).collect(),
+            jobs: jobs
+                .map(|(stand, figures)| JobDoc::of(ground, stand, figures, rows.take(), moved.take()))
+                .collect(),
             unusable: doc::unusable(look, faults),
             strangers: look.strangers,
             attention: attention.into_inner(),

@@ -207,7 +207,7 @@ pub fn why(machine: &MachineDoc, tell: Tell<'_>) -> String {
         Part::Silent => machine.reason.as_ref().map_or_else(String::new, ToString::to_string),
         Part::Failed | Part::Interrupted => {
             let exit = machine.exit_code.map(|code| format!("exit {code} ")).unwrap_or_default();
-            format!("{exit}{}", machine.result.clone().unwrap_or_default())
+            format!("{exit}{}", machine.result.as_ref().map_or("", |result| result.as_str()))
         }
         Part::Running => machine.started_at.map(|at| format!("since {}", tell(at))).unwrap_or_default(),
         Part::Done | Part::NotNeeded => String::new(),

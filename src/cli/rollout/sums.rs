@@ -9,6 +9,7 @@ use crate::rollout::doc::{JobDoc, MachineDoc, RolloutDoc};
 use crate::rollout::figures::figures;
 use crate::rollout::ground::Ground;
 use crate::rollout::reports::NOT_YET;
+use crate::rollout::shared::Texts;
 use crate::site::ids::MachineId;
 use crate::terms::{Code, State};
 use crate::text::SafeText;
@@ -30,14 +31,14 @@ pub(super) fn document(ground: &Ground, reports: &Reports, read: usize, rows: bo
         Some(None) | None => Err(NOT_YET.into()),
     };
     let stands = ground.stands(now());
-    let mut machines = Vec::new();
+    let (mut machines, mut texts) = (Vec::new(), Texts::default());
     let counted = figures(
         &stands,
         &ground.members,
         said,
         |_| true,
         |_, place| {
-            machines.extend(MachineDoc::of_place(place, now()));
+            machines.extend(MachineDoc::of_place(place, now(), &mut texts));
         },
     );
     let mut machines = rows.then_some(machines);
@@ -55,7 +56,9 @@ pub(super) fn document(ground: &Ground, reports: &Reports, read: usize, rows: bo
         whole: read == reports.len(),
         condition: None,
         unsigned_reports: false,
-        jobs: jobs.map(|(stand, figures)| JobDoc::of(ground, stand, figures, machines.take())).collect(),
+        jobs: jobs
+            .map(|(stand, figures)| JobDoc::of(ground, stand, figures, machines.take(), None))
+            .collect(),
         unusable: Vec::new(),
         strangers: 0,
         attention: Attention::default(),

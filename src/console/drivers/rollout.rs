@@ -13,6 +13,7 @@ use crate::rollout::ground::Ground;
 use crate::rollout::moved::Moved;
 use crate::rollout::select::{OneDoc, Site};
 use crate::rollout::session::{Ask, Only, Read, Session};
+use crate::rollout::shared::Texts;
 use crate::site::expression::Expression;
 use crate::site::ids::MachineId;
 use crate::terms::State;
@@ -230,10 +231,10 @@ impl Desk {
         let condition = Some(&of.condition).filter(|text| !text.is_empty());
         let condition = condition.and_then(|text| Expression::filter(text).ok());
         let rows = |condition| {
-            let mut rows = Vec::new();
+            let (mut rows, mut texts) = (Vec::new(), Texts::default());
             read.targets(ground, of.job, Only { condition, written: None }, now, |row| {
                 if of.figure.has(row, job) {
-                    rows.push(MachineDoc::of(row, now));
+                    rows.push(MachineDoc::of(row, now, &mut texts));
                 }
             });
             rows
