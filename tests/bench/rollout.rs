@@ -2,7 +2,10 @@
 //! 100,000 reports of 5 KB cost on this disk whoever reads them, then what `pcm rollout` takes, and how much memory.
 #![allow(clippy::unwrap_used)]
 
+use ssh_key::rand_core::OsRng;
+use ssh_key::{Algorithm, HashAlg, LineEnding, PrivateKey};
 use std::fs;
+use std::io::{BufRead as _, BufReader};
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
@@ -74,8 +77,45 @@ fn timed(dir: &Path, what: &str, all: &[&str]) {
     said(what, answered, &more);
 }
 
+/// What one more look costs a `--watch` after this was done.
+fn watched(dir: &Path, what: &str, change: impl FnOnce()) {
+    let mut child = command(dir, &["rollout", "--watch"]).stdout(Stdio::piped()).spawn().unwrap();
+    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+    lines.next().unwrap().unwrap();
+    // It looks again once it has kept what it read, and has paused.
+    let settled = |pid: u32| {
+        let mut before = spent(pid);
+        loop {
+            std::thread::sleep(Duration::from_millis(500));
+            let now = spent(pid);
+            if now == before {
+                return now.unwrap();
+            }
+            before = now;
+        }
+    };
+    let before = settled(child.id());
+    change();
+    lines.next().unwrap().unwrap();
+    let cpu = Duration::from_millis((spent(child.id()).unwrap() - before) * 10);
+    println!("{what:<44} {:>9}  {cpu:.2?} of processors, looks in between with it", "");
+    child.kill().unwrap();
+    child.wait().unwrap();
+}
+
+/// What a machine of a site that signs has.
+struct Seal<'a> {
+    key: &'a PrivateKey,
+    site_id: &'a str,
+    serial: u64,
+}
+
 /// The lines of a machine's report.
 fn report(n: usize, failed: bool) -> String {
+    lines(n, failed, None)
+}
+
+fn lines(n: usize, failed: bool, seal: Option<&Seal<'_>>) -> String {
     use sha2::{Digest as _, Sha256};
     let at = "2026-11-29T08:00:00Z";
     let request = |r: usize| {
@@ -95,11 +135,62 @@ fn report(n: usize, failed: bool) -> String {
     });
     let rest = format!("{rest}\n");
     let hash: String = Sha256::digest(rest.as_bytes()).iter().map(|b| format!("{b:02x}")).collect();
-    let summary = serde_json::json!({
+    let mut summary = serde_json::json!({
         "format": 2, "machine": format!("BP0{n:05}"), "site": "BP0", "host": format!("node-{n}"), "report": 7, "epoch": 0,
         "serial": 2, "reported_at": at, "heartbeat_s": 21600, "rest_bytes": rest.len(), "rest_sha256": hash,
     });
-    format!("{summary}\n{rest}")
+    let Some(Seal { key, site_id, serial }) = seal else { return format!("{summary}\n{rest}") };
+    let states = if failed {
+        serde_json::json!({"failed": REQUESTS})
+    } else {
+        serde_json::json!({"succeeded": REQUESTS})
+    };
+    (summary["site_id"], summary["states"]) = ((*site_id).into(), states);
+    (summary["epoch"], summary["serial"]) = (1.into(), (*serial).into());
+    let summary = format!("{summary}\n");
+    let signature = key.sign("pcm-report", HashAlg::Sha512, summary.as_bytes()).unwrap();
+    let signature = serde_json::json!({"signature": signature.to_pem(LineEnding::LF).unwrap()});
+    format!("{summary}{rest}{signature}\n")
+}
+
+/// The same where each machine signs with a key of its own.
+fn signed() {
+    let dir = tempfile::tempdir().unwrap();
+    let dir = dir.path();
+    run(dir, &["site", "init", "site", "--site", "BP0", "--example", "BP000000"]);
+    run(dir, &["key", "generate", "root"]);
+    run(dir, &["key", "trust", "root.pub", "--role", "trust", "--principal", "anna", "--key", "root"]);
+    let make = |_| PrivateKey::random(&mut OsRng, Algorithm::Ed25519).unwrap();
+    let keys: Vec<PrivateKey> = (0..MACHINES).map(make).collect();
+    let line = |(n, key): (usize, &PrivateKey)| {
+        format!("BP0{n:05},node-{n},lab,{}\n", key.public_key().to_openssh().unwrap().trim())
+    };
+    fs::write(dir.join("site/machines.csv"), keys.iter().enumerate().map(line).collect::<String>()).unwrap();
+    let send =
+        ["job", "send", "--package", "BP00000A", "--to", "@all", "--mandatory", "2h", "--expect", "100000"];
+    run(dir, &send);
+    let of = |file: &str, key: &str| {
+        let text = fs::read_to_string(dir.join(file)).unwrap();
+        let (_, value) = text.split_once(&format!("{key} = ")).unwrap();
+        value.lines().next().unwrap().trim_matches('"').to_owned()
+    };
+    let (site_id, serial) = (of("site/site.toml", "site_id"), of("site/share/PCM.INDEX", "serial"));
+    let serial = serial.parse().unwrap();
+    let reports = dir.join("site/share/machines");
+    fs::create_dir_all(&reports).unwrap();
+    for (n, key) in keys.iter().enumerate() {
+        let seal = Seal { key, site_id: &site_id, serial };
+        fs::write(reports.join(format!("BP0{n:05}.json")), lines(n, n % 50 == 0, Some(&seal))).unwrap();
+    }
+    println!("{MACHINES} signed reports");
+    rollout(dir, "signed: first count, nothing read yet", &[]);
+    rollout(dir, "signed: again, nothing changed", &[]);
+    timed(dir, "signed: site collect", &["site", "collect"]);
+    println!("{} bytes collected", fs::metadata(dir.join("site/share/machines.collected")).unwrap().len());
+    for what in ["signed: first count, collected", "signed: again, collected"] {
+        fs::remove_dir_all(dir.join("cache")).unwrap();
+        rollout(dir, what, &[]);
+    }
 }
 
 /// Lets the system forget what it has read; only root may.
@@ -149,6 +240,9 @@ fn main() {
     rollout(dir, "again, one job with all its machines", &["BP0000AB"]);
     (0..MACHINES).step_by(100).for_each(|n| fs::write(path(n), report(n, true)).unwrap());
     rollout(dir, "again, 1 % changed", &[]);
+    watched(dir, "watched: 1 % changed", || {
+        (1..MACHINES).step_by(100).for_each(|n| fs::write(path(n), report(n, true)).unwrap());
+    });
     if forget() {
         rollout(dir, "again, nothing changed, cold", &[]);
     }
@@ -161,4 +255,5 @@ fn main() {
     }
     fs::remove_dir_all(dir.join("cache")).unwrap();
     rollout(dir, "one job with all its machines, collected", &["BP0000AB"]);
+    signed();
 }
