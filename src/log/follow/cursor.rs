@@ -1,14 +1,13 @@
 //! From where a file is read on by somebody who knows it only by what was noted: which file, how far, and by what it is
 //! recognised.
 
-use super::one::read_at;
 use crate::host::tail::FileId;
 use crate::text::SafeText;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use std::fmt::Write as _;
 use std::fs::File;
-use std::io;
+use std::io::{self, Read as _, Seek as _, SeekFrom};
 
 /// How much of the beginning, and of what stands before the place, a file is recognised by.
 const PRINT: u64 = 1024;
@@ -63,4 +62,12 @@ fn hash(bytes: &[u8]) -> String {
         let _ = write!(text, "{byte:02x}");
     }
     text
+}
+
+/// Up to `len` bytes from `at` on; fewer at the end of the file.
+pub(super) fn read_at(file: &mut File, at: u64, len: usize) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::with_capacity(len);
+    file.seek(SeekFrom::Start(at))?;
+    file.take(len as u64).read_to_end(&mut bytes)?;
+    Ok(bytes)
 }

@@ -1,6 +1,6 @@
 //! One file that is followed: reading on, and noticing that what was read is no longer there. Called by `log::follow`.
 
-use super::cursor::Cursor;
+use super::cursor::{Cursor, read_at};
 use crate::host::tail::{self, FileId};
 use crate::log::encoding::{Decoding, TELLING};
 use crate::log::parse::Parser;
@@ -10,7 +10,7 @@ use crate::log::{Record, Zoned};
 use crate::text::SafeText;
 use std::collections::VecDeque;
 use std::fs::File;
-use std::io::{self, Read, Seek, SeekFrom};
+use std::io;
 use std::path::{Path, PathBuf};
 
 const CHUNK: usize = 64 * 1024;
@@ -501,12 +501,4 @@ impl Followed {
 
 fn len_of(n: u64) -> usize {
     usize::try_from(n).unwrap_or(usize::MAX)
-}
-
-/// Up to `len` bytes from `at` on; fewer at the end of the file.
-pub(super) fn read_at(file: &mut File, at: u64, len: usize) -> io::Result<Vec<u8>> {
-    let mut bytes = Vec::with_capacity(len);
-    file.seek(SeekFrom::Start(at))?;
-    file.take(len as u64).read_to_end(&mut bytes)?;
-    Ok(bytes)
 }
