@@ -88,7 +88,7 @@ fn last_in_pieces(
         if last.is_full() {
             break;
         }
-        if wanted.filter.since.is_some_and(|since| newest.is_some_and(|at| at < since - SET_BACK)) {
+        if is_before(newest, wanted.filter) {
             pieces.end = 0;
         }
     }
@@ -124,7 +124,7 @@ pub fn each_of(
     let mut pieces = Pieces { head, end, reach: FIRST };
     let mut tell = |passing: Passing<'_>| on(time_of(&passing, wanted).or(passing.near), passing.span.level);
     while let Some(newest) = pieces.next(file, wanted, &mut tell)? {
-        if wanted.filter.since.is_some_and(|since| newest.is_some_and(|at| at < since - SET_BACK)) {
+        if is_before(newest, wanted.filter) {
             break;
         }
     }
@@ -155,6 +155,12 @@ pub fn whole_up_to(file: &mut (impl Read + Seek)) -> io::Result<u64> {
     let bytes = read_at(file, from, len - from)?;
     let end = memchr::memrchr(b'\n', &bytes).map(|at| from + at as u64 + 1);
     Ok(end.unwrap_or(if from == 0 { 0 } else { len }))
+}
+
+/// Whether all of a piece, whose newest record is of this time, is so old that nothing before it is asked for.
+fn is_before(newest: Option<Wall>, filter: &Filter) -> bool {
+    let earliest = filter.since.and_then(|since| since.checked_sub_signed(SET_BACK));
+    earliest.is_some_and(|earliest| newest.is_some_and(|at| at < earliest))
 }
 
 /// What a file begins with; None where it is not read as it is.
@@ -440,6 +446,18 @@ mod tests {
         let wanted = Wanted { stopped: &|| true, ..wanted };
         let e = last_of(&mut Cursor::new(&bytes), bytes.len() as u64, 250, wanted).unwrap_err();
         assert!(is_stopped(&e));
+    }
+
+    #[test]
+    fn times_at_the_end_of_all_times_are_asked_for_without_harm() {
+        let bytes = log(20);
+        let (zone, name) = (west(0), "x.log".into());
+        for since in [Wall::MIN_UTC, Wall::MAX_UTC] {
+            let filter = Filter { since: Some(since), ..Filter::default() };
+            let wanted = Wanted { filter: &filter, zone: &zone, name: &name, stopped: NO };
+            let last = last_of(&mut Cursor::new(&bytes), bytes.len() as u64, 9, wanted).unwrap();
+            assert_eq!(last.records.len(), if since == Wall::MIN_UTC { 9 } else { 0 });
+        }
     }
 
     #[test]

@@ -46,6 +46,8 @@ pub struct Hearing {
     begun: bool,
     /// Lines whose places are still to come, and how many bytes they have.
     held: (Vec<Record>, usize),
+    /// Lines of this answer so far.
+    told: usize,
 }
 
 impl Hearing {
@@ -59,6 +61,7 @@ impl Hearing {
             cursors: Vec::new(),
             begun: false,
             held: (Vec::new(), 0),
+            told: 0,
         }
     }
 
@@ -75,7 +78,7 @@ impl Hearing {
         let id = self.query.id + 1;
         self.query = Query { id, ..query };
         (self.asked, self.begun) = (true, false);
-        self.held = (Vec::new(), 0);
+        (self.held, self.told) = ((Vec::new(), 0), 0);
         self.cursors.clone_from(&self.query.from);
         frame(&Ask::Query(Box::new(self.query.clone())))
     }
@@ -85,7 +88,7 @@ impl Hearing {
         self.frames = Frames::of_teller();
         (self.greeted, self.asked) = (false, false);
         // They come again.
-        self.held = (Vec::new(), 0);
+        (self.held, self.told) = ((Vec::new(), 0), 0);
     }
 
     /// What to send after [`Heard::Hello`] of another connection: the rest of the same query.
@@ -145,7 +148,9 @@ impl Hearing {
                 let (held, bytes) = &mut self.held;
                 let texts = lines.iter().map(Line::size).sum::<usize>();
                 *bytes = bytes.saturating_add(texts);
-                if lines.len() > PAGE
+                self.told = self.told.saturating_add(lines.len());
+                if !self.query.follow && self.told > self.query.lines
+                    || lines.len() > PAGE
                     || cursors.len() > MOST_CURSORS
                     || held.len() > MOST_LINES
                     || *bytes > MOST_HELD
@@ -161,7 +166,8 @@ impl Hearing {
                     }
                     let surplus = self.cursors.len().saturating_sub(MOST_CURSORS);
                     self.cursors.drain(..surplus);
-                    Heard::Lines(std::mem::take(&mut self.held).0)
+                    let (records, _) = std::mem::take(&mut self.held);
+                    Heard::Lines(records)
                 })
             }
             Tell::Gap(Said { id, file, message }) => is_now(id).then_some(Heard::Gap(file, message)),
@@ -173,7 +179,8 @@ impl Hearing {
                 is_now(id).then_some(Heard::Counts(minutes))
             }
             Tell::Done(Done { id, older, .. }) => is_now(id).then_some(Heard::Done(older)),
-            Tell::Refused(id, why) => is_now(id).then_some(Heard::Refused(why)),
+            // What it cannot even read has no number.
+            Tell::Refused(id, why) => (is_now(id) || id == 0).then_some(Heard::Refused(why)),
         })
     }
 }

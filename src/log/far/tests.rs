@@ -219,7 +219,7 @@ fn a_page_stays_within_its_bytes_and_says_what_it_left_out() {
         assert!(frames.len() == 1 && bytes <= PAGE_BYTES, "{bytes}");
         let mut hearing = Hearing::new();
         greet(&mut hearing);
-        hearing.ask(Query::default()).unwrap();
+        hearing.ask(Query { lines: PAGE, ..Query::default() }).unwrap();
         hearing.push(&frames[0]);
         let Some(Heard::Lines(records)) = hearing.next().unwrap() else { unreachable!("lines were sent") };
         for (record, text) in records.iter().zip(&texts) {
@@ -248,7 +248,7 @@ fn the_lines_of_a_record_are_counted_too_where_it_is_cut() {
     assert!(frames.len() == 1 && frames[0].len() <= PAGE_BYTES, "{}", frames[0].len());
     let mut hearing = Hearing::new();
     greet(&mut hearing);
-    hearing.ask(Query::default()).unwrap();
+    hearing.ask(Query { lines: PAGE, ..Query::default() }).unwrap();
     hearing.push(&frames[0]);
     let Some(Heard::Lines(records)) = hearing.next().unwrap() else { unreachable!("lines were sent") };
     for (n, record) in records.iter().enumerate() {
@@ -261,6 +261,36 @@ fn the_lines_of_a_record_are_counted_too_where_it_is_cut() {
     assert_eq!(records[0].level, Level::Info);
 }
 
+#[test]
+fn more_lines_than_were_asked_for_are_not_taken_and_a_refusal_without_a_number_is() {
+    let ask = |lines, follow| {
+        let mut hearing = Hearing::new();
+        greet(&mut hearing);
+        let query = query_in(&hearing.ask(Query { lines, follow, ..Query::default() }).unwrap());
+        hearing.push(&served(&query, 9, 2));
+        hearing
+    };
+    let heard = |mut hearing: Hearing| {
+        let mut count = 0;
+        loop {
+            match hearing.next() {
+                Ok(Some(Heard::Lines(lines))) => count += lines.len(),
+                Ok(Some(_)) => {}
+                Ok(None) => return Ok(count),
+                Err(bad) => return Err(bad),
+            }
+        }
+    };
+    assert_eq!(heard(ask(9, false)), Ok(9));
+    assert_eq!(heard(ask(8, false)), Err(Bad::TooManyLines));
+    assert_eq!(heard(ask(3, true)), Ok(9), "what is followed has no end");
+    let mut hearing = Hearing::new();
+    greet(&mut hearing);
+    hearing.ask(Query::default()).unwrap();
+    hearing.push(&frame(&Tell::Refused(0, "no".into())).unwrap());
+    assert_eq!(hearing.next(), Ok(Some(Heard::Refused("no".into()))));
+}
+
 proptest! {
     #![proptest_config(crate::log::tests::cases(2000))]
 
@@ -270,7 +300,7 @@ proptest! {
         let bytes = served(&query, all, batch);
         let mut hearing = Hearing::new();
         greet(&mut hearing);
-        hearing.ask(Query::default()).unwrap();
+        hearing.ask(Query { lines: PAGE, ..Query::default() }).unwrap();
         let (mut texts, mut rest, mut done) = (Vec::new(), &bytes[..], false);
         for piece in pieces.iter().cycle() {
             if rest.is_empty() {

@@ -36,6 +36,8 @@ const PATIENCE: Duration = Duration::from_millis(700);
 const MOMENT: Duration = Duration::from_millis(250);
 /// What cannot be read is said after so long, with all that is the same.
 const GATHERED: Duration = Duration::from_millis(500);
+/// So many different reasons of one host are told.
+const MOST_PROBLEMS: usize = 20;
 /// So much news waits at most; then those who tell wait.
 const WAITING: usize = 64;
 
@@ -142,6 +144,8 @@ struct State {
     /// There may be older lines that were not asked for.
     older: bool,
     counts: Option<Minutes>,
+    /// So much of it could not be read.
+    problems: usize,
 }
 
 struct All<'a> {
@@ -266,6 +270,12 @@ impl All<'_> {
     }
 
     fn is_unread(&mut self, host: usize, why: SafeText) {
+        self.states[host].problems += 1;
+        // A host may say as many different things as it likes.
+        let why = match self.states[host].problems {
+            ..=MOST_PROBLEMS => why,
+            _ => "more could not be read".into(),
+        };
         let hosts = self.unread.entry(why.clone()).or_default();
         if !hosts.contains(&host) {
             hosts.push(host);
