@@ -99,7 +99,7 @@ pub struct Summary {
     /// Which report was the next when an operator or the site decided that this machine keeps its id; None: nobody had to.
     #[serde(default)]
     pub kept_id: Option<u64>,
-    /// The state from which it has gone on, by the site's word or an operator's; None: it never had to.
+    /// The lost history in whose place its own was begun, by the site's word or an operator's; None: there was none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub after: Option<SafeText>,
     /// How long the line of the rest is, with its end.
@@ -220,7 +220,7 @@ pub struct Written {
     pub two_machines: bool,
     /// Which of its reports was the next when an operator or the site decided that it keeps the id; 0: nobody had to.
     pub kept_id: u64,
-    /// The state from which it has gone on.
+    /// The lost history in whose place its own was begun.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub after: Option<SafeText>,
 }

@@ -198,6 +198,9 @@ impl Executor {
     /// Another machine reports as this one, and what stands on the share says so. Where the site has named this machine's
     /// state, the one whose report stands says that it has heard of it.
     pub fn is_silent(&self, now: Wall) -> bool {
+        if self.known.reports_without_history() {
+            return self.lone.is_silent();
+        }
         self.known.is_silent() && !self.answers_the_site(now)
     }
 

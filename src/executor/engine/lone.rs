@@ -17,6 +17,10 @@ pub(super) struct Lone {
     stands: BTreeMap<PathBuf, Stood>,
     /// Its own report, as long as nobody else's was seen in its place.
     own: Option<Stands>,
+    /// It has written one.
+    written: bool,
+    /// Another one stands in the place of its own: it writes none over it.
+    silent: bool,
     /// The highest number of a report that it has read of.
     highest: u64,
     /// Who has gone on with its id.
@@ -51,7 +55,7 @@ impl Lone {
             Some(stood) => self.stands.insert(found.place.clone(), stood),
             None => self.stands.remove(&found.place),
         };
-        let stood = self.own.take_if(|own| own.is_at(&found.place)).is_some();
+        drop(self.own.take_if(|own| own.is_at(&found.place)));
         let written = found.written.as_ref().filter(|written| written.number > 0);
         let (mut restored, before) = (found.stood.is_none(), self.highest);
         if let Some(written) = written {
@@ -59,21 +63,28 @@ impl Lone {
             let gone_on = state
                 .is_some_and(|state| written.after.as_ref().is_some_and(|after| after.as_str() == state));
             // Whoever counts its reports has a history; one that was there before is of a share that was restored.
-            let lives = stood && found.numbered && written.number > before;
+            let lives = self.written && found.numbered && written.number > before;
             restored |= found.numbered && !lives;
             if gone_on || lives {
                 let who = format!("{} wrote report {} of this machine", written.host, written.number);
                 self.other.get_or_insert(SafeText::new(&who));
             }
         }
-        // Of two without a history the one that wrote last stands.
-        !stood || restored
+        // Of two without a history the one that wrote last stands, or none of them would ever do.
+        self.silent = self.written && !restored;
+        !self.silent
     }
 
     /// Its report was written there, says that this is in force, and stood like that.
     pub fn wrote(&mut self, place: PathBuf, stood: Option<Stood>, named: (u64, Option<u64>)) {
+        (self.written, self.silent) = (true, false);
         self.own = stood.map(|_| Stands::next(self.own.take(), place.clone(), named));
         self.stands.insert(place, stood.unwrap_or(Stood::UNSEEN));
+    }
+
+    /// Whether another report stands where its own stood.
+    pub fn is_silent(&self) -> bool {
+        self.silent
     }
 
     /// At these places its report was seen as it was known.
@@ -231,7 +242,10 @@ mod tests {
                 assert_eq!(share.look(&mut lone), None);
             }
             assert_eq!(lone.may(&publication(6)), may, "{what}");
-            // Where nobody has gone on, it is the one as soon as its own stands.
+            assert_eq!(lone.is_silent(), !again, "{what}");
+            // Somebody removes the report. Where nobody has gone on, it is the one as soon as its own stands.
+            fs::remove_file(share.place().join(report::FOLDER).join("BP004000.json")).unwrap();
+            assert_eq!(share.look(&mut lone), Some(true), "{what}");
             share.reports(&mut lone, 6);
             share.look(&mut lone);
             share.look(&mut lone);

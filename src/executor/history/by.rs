@@ -63,11 +63,10 @@ const OBEYED: &str = "obeyed";
 const AFTER: &str = "after";
 
 impl History {
-    /// The state from which this machine has gone on, whoever decided that; None: it never had to. What cannot be read says
+    /// The history in whose place this one was begun, whoever decided that; None: there was none. What cannot be read says
     /// nothing.
     pub fn after(&self) -> Option<String> {
-        let read = |key| self.meta(key).ok().flatten();
-        read(AFTER).or_else(|| read(OBEYED))
+        self.meta(AFTER).ok().flatten()
     }
 
     /// Whether the site has let this machine go on from this history before.
