@@ -270,8 +270,16 @@ impl Sheet<'_> {
 pub fn detail(app: &App, job: &JobDoc, of: &ReasonDoc, now: Wall, width: usize) -> Vec<Line> {
     let tell = |at| words::when(at, now, app.options.of_site());
     let said = SafeText::new(&told::detail(of, job, &tell));
-    let mut lines = Line::of("    ", Scope::Text).add(said, Scope::Dim).wrap(width, 4);
-    lines.truncate(DETAIL);
+    let line = Line::of("    ", Scope::Text).add(said, Scope::Dim);
+    let mut lines = line.wrap(width, 4);
+    if lines.len() > DETAIL {
+        // What is only a part says so.
+        lines = line.wrap(width.saturating_sub(2), 4);
+        lines.truncate(DETAIL);
+        if let Some(last) = lines.last_mut() {
+            last.push(" ~", Scope::Dim);
+        }
+    }
     lines
 }
 
