@@ -1369,7 +1369,8 @@ fn the_report_of_another_sites_machine_is_not_overwritten() {
     let _service = share.site.service();
     let (index, report) =
         (share.site.share().join("PCM.INDEX"), share.site.share().join(format!("machines/{MACHINE}.json")));
-    wait_for("it reports", || report_at(&report)["serial"] == share.serial);
+    // Until the result is on the share too, a report may be on its way there that was begun before what follows.
+    wait_for("it reports", || report_at(&report)["requests"].to_string().contains("\"succeeded\""));
     // What is mounted there is another site's share from now on.
     let text = fs::read_to_string(&index).unwrap();
     let site_id = text.lines().find_map(|line| line.strip_prefix("site_id = ")).unwrap().to_owned();
