@@ -6,13 +6,14 @@ use super::model::{Attempt, Deferrals, Facts, Inputs, Policy};
 use super::window::{Calendar, Opening};
 use crate::clock::{Wall, between, later};
 use crate::site::content::ContentFact;
-use crate::site::ids::{RequestId, Turn};
+use crate::site::ids::{PackageId, RequestId, Turn};
 use crate::site::indexed::Delivery;
 use crate::site::installed::{Need, Needed};
 use crate::site::instruction::{Entry, Request};
 use crate::terms::State;
 use crate::text::SafeText;
-use std::collections::BTreeSet;
+use std::cell::OnceCell;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -32,6 +33,8 @@ pub(super) struct World<'a> {
     turn: Option<Turn>,
     /// Those that are known already of the times of requests, by their places.
     times: &'a [Option<Times>],
+    /// The highest release of each package that was attempted here, once somebody asks for one.
+    releases: OnceCell<BTreeMap<PackageId, u64>>,
     /// How much is put into words.
     words: Words,
 }
@@ -191,7 +194,23 @@ impl<'a> World<'a> {
             whose,
         });
         let turn = inputs.policy.config.machine.map(|id| id.turn());
-        World { inputs, now: inputs.now, freezes: freezes.collect(), calendar, restart, turn, times, words }
+        let (now, freezes, releases) = (inputs.now, freezes.collect(), OnceCell::new());
+        World { inputs, now, freezes, calendar, restart, turn, times, releases, words }
+    }
+
+    /// The highest release of a package that was attempted here. Looked up in all attempts once, not for each request.
+    pub fn highest_release(&self, package: PackageId) -> Option<u64> {
+        let releases = self.releases.get_or_init(|| {
+            let mut highest = BTreeMap::new();
+            for attempt in self.inputs.history.attempts.values().flatten() {
+                if let Some(release) = attempt.release {
+                    let known = highest.entry(attempt.package_id).or_insert(release);
+                    *known = release.max(*known);
+                }
+            }
+            highest
+        });
+        releases.get(&package).copied()
     }
 
     /// The first instant from `t` on at which neither the operator's hold nor a freeze is in force.

@@ -175,9 +175,7 @@ fn key(world: &World, signer: &Signer, words: impl FnOnce(Option<Wall>) -> Strin
 
 /// Why a machine that has run a higher release of a package does not run this one.
 fn below_what_ran(world: &World, package: PackageId, release: u64) -> Option<String> {
-    let attempts = world.inputs.history.attempts.values().flatten();
-    let highest = attempts.filter(|a| a.package_id == package).filter_map(|a| a.release).max();
-    let highest = highest.filter(|highest| release < *highest)?;
+    let highest = world.highest_release(package).filter(|highest| release < *highest)?;
     Some(format!("release {release} of {package} is below {highest}, which ran on this machine"))
 }
 
