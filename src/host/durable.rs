@@ -108,6 +108,9 @@ pub fn sync_dir(path: &Path) -> io::Result<()> {
     sys::durable::sync_dir(path)
 }
 
+/// How the names of what is being written end.
+const TEMPORARY: &str = ".tmp";
+
 /// How the names of what was put away begin.
 const PUT_AWAY: &str = ".gone-";
 
@@ -288,7 +291,8 @@ fn write_temporary(path: &Path, bytes: &[u8]) -> io::Result<PathBuf> {
     loop {
         let mut temporary = OsString::from(".");
         temporary.push(name);
-        temporary.push(format!(".{}-{}.tmp", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed)));
+        let count = COUNT.fetch_add(1, Ordering::Relaxed);
+        temporary.push(format!(".{}-{count}{TEMPORARY}", std::process::id()));
         let temporary = folder_of(path).join(temporary);
         match write_exclusively(&temporary, bytes) {
             // Left by an earlier process with this pid.
@@ -296,6 +300,11 @@ fn write_temporary(path: &Path, bytes: &[u8]) -> io::Result<PathBuf> {
             other => return other.map(|()| temporary),
         }
     }
+}
+
+/// Whether a file with this name was being written when its writer was last heard of.
+pub fn is_unfinished(name: &str) -> bool {
+    name.starts_with('.') && name.ends_with(TEMPORARY)
 }
 
 fn write_exclusively(path: &Path, bytes: &[u8]) -> io::Result<()> {

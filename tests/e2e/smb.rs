@@ -99,8 +99,10 @@ fn restore(from: &Path, to: &Path) {
             done => done.map(|()| true).unwrap(),
         });
     }
-    let done = Command::new("cp").args(["-a"]).arg(from.join(".")).arg(to).status();
-    assert!(done.unwrap().success());
+    // What a machine was just writing may have its own name by the time that it is copied.
+    wait_for("it is copied", || {
+        Command::new("cp").args(["-a"]).arg(from.join(".")).arg(to).status().unwrap().success()
+    });
 }
 
 #[test]

@@ -14,7 +14,7 @@ use std::collections::BTreeSet;
 use std::fs::{self, DirEntry};
 use std::io;
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 /// The most runs that are told of at once.
 const MAX_RUNS: usize = 10_000;
@@ -75,6 +75,9 @@ pub struct KeptContent {
     pub since: Wall,
 }
 
+/// No file takes so long to be written: whoever began it has died.
+const ABANDONED: Duration = Duration::from_secs(3600);
+
 /// What is kept is measured for no longer than this: whatever carries this out has a deadline of its own.
 const MEASURED: Duration = Duration::from_secs(60);
 
@@ -84,6 +87,10 @@ impl Tidying {
         let mut tidied = Tidied::default();
         for folder in [&self.runs, &self.stage] {
             tidied.note(durable::remove_put_away(folder));
+        }
+        let abandoned = self.abandoned();
+        for path in tidied.note(abandoned).unwrap_or_default() {
+            tidied.note(fs::remove_file(&path).map_err(|e| at(&path, &e)));
         }
         let old = self.old_transcripts();
         for path in tidied.note(old).unwrap_or_default() {
@@ -114,6 +121,25 @@ impl Tidying {
             outbox: size(&self.outbox)?,
             logs: less(log, transcripts, self.transcripts.starts_with(&self.log)),
         })
+    }
+
+    /// What a writer left that died in the middle, one file each time.
+    fn abandoned(&self) -> io::Result<Vec<PathBuf>> {
+        let now = SystemTime::now();
+        let Some(before) = now.checked_sub(ABANDONED).filter(|_| self.before.is_some()) else {
+            return Ok(Vec::new());
+        };
+        let is_abandoned = |entry: &DirEntry| {
+            name_of(entry).is_some_and(|name| durable::is_unfinished(&name))
+                && entry.metadata().is_ok_and(|found| {
+                    found.is_file() && found.modified().is_ok_and(|written| written < before)
+                })
+        };
+        let mut abandoned = Vec::new();
+        for folder in [&self.state, &self.outbox] {
+            abandoned.extend(entries(folder)?.iter().filter(|e| is_abandoned(e)).map(DirEntry::path));
+        }
+        Ok(abandoned)
     }
 
     fn old_transcripts(&self) -> io::Result<Vec<PathBuf>> {
@@ -207,7 +233,6 @@ fn is_gone(e: &walkdir::Error) -> bool {
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
-    use std::time::SystemTime;
 
     fn tidying(at: &Path, before: Option<Wall>, open: &[&str]) -> Tidying {
         Tidying {
@@ -256,6 +281,27 @@ mod tests {
         assert_eq!((contents, tidied.fault), (vec![(&hash, 5)], None));
         assert_eq!(fs::read_dir(&runs).unwrap().count(), 1);
         assert!(outside.join("kept").is_file());
+    }
+
+    #[test]
+    fn what_a_dead_writer_left_goes_once_nobody_can_be_writing_it() {
+        let dir = tempfile::tempdir().unwrap();
+        let (state, outbox) = (dir.path().to_owned(), dir.path().join("outbox"));
+        let old = SystemTime::now() - ABANDONED - Duration::from_secs(60);
+        let left = [state.join(".held.INS.7-0.tmp"), outbox.join(".BP00001-1.MIF.7-1.tmp")];
+        let kept = [outbox.join("BP00001-1.MIF"), state.join("notes.tmp"), state.join(".profile")];
+        for path in left.iter().chain(&kept) {
+            file(path, b"");
+            fs::File::options().write(true).open(path).unwrap().set_modified(old).unwrap();
+        }
+        let (young, folder) = (outbox.join(".BP00002-1.MIF.8-0.tmp"), state.join(".folder.tmp"));
+        file(&young, b"");
+        fs::create_dir(&folder).unwrap();
+        tidying(dir.path(), None, &[]).carry_out();
+        assert!(left.iter().all(|path| path.exists()), "the clock is not believed");
+        assert_eq!(tidying(dir.path(), Some(Wall::default()), &[]).carry_out().fault, None);
+        assert!(!left.iter().any(|path| path.exists()));
+        assert!(kept.iter().chain([&young, &folder]).all(|path| path.exists()));
     }
 
     /// As of every other file below the log folder: who could put a link there could have root remove other logs.
