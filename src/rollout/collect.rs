@@ -8,8 +8,6 @@ use crate::clock::Wall;
 use crate::host::open::{Folder, OpenError};
 use crate::host::threads;
 use crate::site::ids::{MachineId, SiteCode, SiteId};
-use crate::site::index::NAME as INDEX;
-use crate::site::report;
 use crate::text::SafeText;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -64,7 +62,7 @@ pub fn collect(
     writer.bytes()
 }
 
-/// Does something with the folder of the reports; None: there is none on a share where a site is published.
+/// Does something with the folder of the reports; None: nobody has reported yet.
 fn within<T: Send + 'static>(
     share: &Path,
     patience: Duration,
@@ -72,12 +70,8 @@ fn within<T: Send + 'static>(
 ) -> Result<Option<T>, SafeText> {
     let path = share.to_owned();
     let open = move || {
-        let root = Folder::open(&path)?;
-        match root.folder(report::FOLDER) {
-            // Nobody has reported yet. Where nothing is published either, the share is not there: a place to mount it is.
-            Err(OpenError::Missing) => root.look(INDEX).map(|_| None),
-            other => act(other?).map(Some),
-        }
+        let folder = reports::folder_of(&Folder::open(&path)?)?;
+        folder.map(act).transpose()
     };
     threads::within("collect", patience, open)
         .map_err(|e| SafeText::new(&format!("the share {} does not answer: {e}", share.display())))?

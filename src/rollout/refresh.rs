@@ -125,18 +125,16 @@ pub fn refresh(
     cache.keep(machines);
     let path = share.to_owned();
     let list = move || -> Result<(Option<Folder>, Vec<OsString>), OpenError> {
-        let folder = match Folder::open(&path)?.folder(report::FOLDER) {
-            // Nobody has reported yet.
-            Err(OpenError::Missing) => return Ok((None, Vec::new())),
-            other => other?,
-        };
+        let Some(folder) = reports::folder_of(&Folder::open(&path)?)? else { return Ok((None, Vec::new())) };
         let names = folder.names(MOST_NAMES)?;
         Ok((Some(folder), names))
     };
     let listed = threads::within("reports", patience, list)
         .map_err(|e| SafeText::new(&format!("the share {} does not answer: {e}", share.display())))?;
-    let (folder, names) = listed
-        .map_err(|e| SafeText::new(&format!("the reports on {} cannot be listed: {e}", share.display())))?;
+    let (folder, names) = listed.map_err(|e| {
+        let mounted = if matches!(e, OpenError::Missing) { ". Is it mounted?" } else { "" };
+        SafeText::new(&format!("the reports on {} cannot be listed: {e}{mounted}", share.display()))
+    })?;
     let mut look = Look { whole: true, ..Look::default() };
     let there = sort(names, machines, &mut look);
     let stood = Arc::new(cache.stood());

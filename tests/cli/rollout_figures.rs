@@ -183,17 +183,29 @@ fn metrics_say_the_same(dir: &Path, one: &Value) {
     assert_eq!((value("targets", ""), value("never", "")), (n(&one["targets"]), n(&one["never"])));
     others_read(&metrics);
     // What cannot be read leaves the file as it was.
-    let share = dir.join("site/share/machines");
-    fs::rename(&share, dir.join("away")).unwrap();
-    fs::write(&share, "no folder").unwrap();
-    let failed = write();
-    assert_eq!(failed.status.code(), Some(5), "{}", text(&failed.stdout));
-    assert_eq!(fs::read_to_string(&file).unwrap(), metrics);
-    let checked = pcm(dir, &[&["rollout", "--check"][..], &IN].concat());
-    assert_eq!(checked.status.code(), Some(3));
-    assert!(text(&checked.stdout).starts_with("ROLLOUT UNKNOWN - "), "{}", text(&checked.stdout));
-    fs::remove_file(&share).unwrap();
-    fs::rename(dir.join("away"), &share).unwrap();
+    let is_unknown = || {
+        let failed = write();
+        assert_eq!(failed.status.code(), Some(5), "{}", text(&failed.stdout));
+        assert_eq!(fs::read_to_string(&file).unwrap(), metrics);
+        let checked = pcm(dir, &[&["rollout", "--check"][..], &IN].concat());
+        assert_eq!(checked.status.code(), Some(3));
+        assert!(text(&checked.stdout).starts_with("ROLLOUT UNKNOWN - "), "{}", text(&checked.stdout));
+        text(&failed.stderr)
+    };
+    let (share, away) = (dir.join("site/share"), dir.join("away"));
+    let reports = share.join("machines");
+    fs::rename(&reports, &away).unwrap();
+    fs::write(&reports, "no folder").unwrap();
+    is_unknown();
+    fs::remove_file(&reports).unwrap();
+    fs::rename(&away, &reports).unwrap();
+    // The place to mount it is there, and the share is not.
+    fs::rename(&share, &away).unwrap();
+    fs::create_dir(&share).unwrap();
+    let said = is_unknown();
+    assert!(said.contains("Is it mounted?"), "{said}");
+    fs::remove_dir(&share).unwrap();
+    fs::rename(&away, &share).unwrap();
 }
 
 /// Programs of others, where they are installed.

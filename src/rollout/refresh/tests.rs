@@ -80,12 +80,18 @@ fn what_was_written_just_now_is_read_once_more() {
 fn without_a_share_there_is_a_reason_and_without_reports_nobody_has_reported() {
     let dir = tempfile::tempdir().unwrap();
     let mut cache = Cache::nowhere();
+    let patience = Duration::from_secs(60);
+    let mut why = |share: &Path| {
+        refresh(share, &BTreeSet::new(), &mut cache, patience, now(), |_, _, _, _| {}).unwrap_err()
+    };
+    // The place to mount a share is none on which nobody has reported.
+    for share in [dir.path().join("gone"), dir.path().to_owned()] {
+        let why = why(&share);
+        assert!(why.as_str().contains("cannot be listed: it does not exist. Is it mounted?"), "{why}");
+    }
+    fs::write(dir.path().join(crate::site::index::NAME), "").unwrap();
     let empty = look(dir.path(), 3, &mut cache);
     assert_eq!((empty.read, empty.without, empty.whole), (0, 3, true));
-    let gone = dir.path().join("gone");
-    let patience = Duration::from_secs(60);
-    let why = refresh(&gone, &BTreeSet::new(), &mut cache, patience, now(), |_, _, _, _| {}).unwrap_err();
-    assert!(why.as_str().contains("cannot be listed: it does not exist"), "{why}");
 }
 
 /// A report of format 1, where this key is another one.
