@@ -253,7 +253,13 @@ impl<'a> Steps<'a> {
             self.executor.journal().error(self.world.now(), &line);
         }
         self.executor.set_config(read);
-        self.keep_intervals(self.world.monotonic());
+        let mono = self.world.monotonic();
+        // What was believed by another rule starts nothing until it is looked at: that may be a day until the next poll.
+        if !looks && !self.executor.known().is_judged() {
+            self.look_again |= self.schedule.is_looking();
+            self.schedule.ask(mono);
+        }
+        self.keep_intervals(mono);
     }
 
     /// As the configuration says, or the site file that came with a look.

@@ -368,6 +368,11 @@ impl Known {
         }
     }
 
+    /// Whether what is in force was judged by the rules of the configuration in force.
+    pub fn is_judged(&self) -> bool {
+        !matches!(self.instructions.trust, TrustVerdict::Unchecked)
+    }
+
     /// The configuration in force.
     pub fn config(&self) -> &Config {
         &self.policy.config

@@ -97,6 +97,21 @@ fn what_is_published_since_the_last_poll_counts_before_a_launch() {
     }
 }
 
+/// Nothing starts by what another rule believed: that is not left to a poll that comes tomorrow.
+#[test]
+fn what_is_in_force_is_judged_at_once_where_the_rule_of_the_configuration_changes() {
+    a_minute_before(Says::Active, |stage, asked| {
+        stage.config.borrow_mut().trust.package_ignore_windows = true;
+        stage.world.lock().advance(Duration::from_secs(10));
+        stage.step();
+        assert_eq!(asked(), 1);
+        stage.pass(2);
+        stage.answer(Ok(AS_IT_IS));
+        stage.step();
+        assert_eq!(stage.launches(), 1);
+    });
+}
+
 #[test]
 fn a_share_that_was_just_asked_is_not_asked_again() {
     a_minute_before(Says::Active, |stage, asked| {

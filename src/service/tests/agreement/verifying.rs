@@ -97,6 +97,8 @@ impl Carrier for Slow {
 
 pub(super) struct Stage<'a> {
     pub world: Arc<World>,
+    /// What its file says.
+    pub config: Rc<RefCell<Config>>,
     steps: Steps<'a>,
     slow: Slow,
 }
@@ -120,8 +122,9 @@ pub(super) fn on_stage_of(
         socket: folder.path().join("sock"),
     };
     make_past(&plan, &layout);
-    let config = plan.config.clone();
-    let read_config = move || Ok(config.clone());
+    let config = Rc::new(RefCell::new(plan.config.clone()));
+    let file = Rc::clone(&config);
+    let read_config = move || Ok(file.borrow().clone());
     let world = Arc::new(World::new(plan, layout));
     let shared = Shared(Arc::clone(&world));
     let executor = Executor::of(Arc::new(shared.clone()), &world.layout, &world.plan.config, true).unwrap();
@@ -130,7 +133,7 @@ pub(super) fn on_stage_of(
     let carriers: [Box<dyn Carrier>; 5] =
         [looks(shared.clone()), share(), share(), Box::new(slow.clone()), share()];
     let steps = Steps::new(executor, &read_config, carriers);
-    let mut stage = Stage { world, steps, slow };
+    let mut stage = Stage { world, config, steps, slow };
     for _ in 0..5 {
         stage.step();
     }
