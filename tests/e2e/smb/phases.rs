@@ -7,13 +7,19 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::time::Duration;
 
-/// What the publisher counts of a job, once it has looked at the reports anew.
+/// What the publisher counts of a job, once it has looked at all reports anew. Each publication has every machine write one,
+/// and the server does not give what is replaced just then.
 fn counted(world: &World, job: &str) -> (Option<i32>, Value) {
-    let told = world.pcm(&["rollout", job]);
-    let document: Value =
-        serde_json::from_slice(&told.stdout).unwrap_or_else(|e| panic!("{e}: {}", text(&told)));
-    assert_eq!(document["whole"], true, "{document}");
-    (told.status.code(), document["jobs"][0].clone())
+    let (mut status, mut document) = (None, Value::Null);
+    let done = wait_for_or(Duration::from_secs(90), || {
+        let told = world.pcm(&["rollout", job]);
+        status = told.status.code();
+        document = serde_json::from_slice(&told.stdout).unwrap_or_else(|e| panic!("{e}: {}", text(&told)));
+        let unusable = document["unusable"].as_array().unwrap();
+        document["whole"] == true && unusable.iter().all(|one| one["machine"].is_null())
+    });
+    assert!(done.is_ok(), "not all reports can be read: {document:#}");
+    (status, document["jobs"][0].take())
 }
 
 /// Waits until the reports say this.
