@@ -103,8 +103,9 @@ impl Parts {
         self.signatures.extend(others.signatures.into_iter().filter(whole));
     }
 
-    /// Lets go of texts as long as all of them together are more than may be kept; those.
-    pub fn fit(&mut self) -> Vec<ContentHash> {
+    /// Takes over what its jobs said, and lets go of texts as long as all of it together is more than may be kept; those.
+    pub fn fit(&mut self, told: Told) -> Vec<ContentHash> {
+        self.told = told;
         let mut gone = Vec::new();
         let mut size = self.size();
         while size > MAX_FILE
@@ -128,8 +129,10 @@ impl Parts {
     /// As much as a file of them takes, or more.
     fn size(&self) -> u64 {
         let others = self.earlier.as_ref().map_or(0, |text| MAX_HEAD + text.len() as u64);
-        let told = 2 + self.told.ids.len() as u64 + self.told.replaces.len() as u64;
-        let told = others + told * MAX_HEAD;
+        let Told { ids, replaces } = &self.told;
+        let ids = ids.iter().map(|(job, request)| pair_len(job.as_str(), request.as_str()));
+        let replaces = replaces.iter().map(|(newer, older)| pair_len(newer.as_str(), older.as_str()));
+        let told = others + 2 * MAX_HEAD + ids.chain(replaces).sum::<u64>();
         self.texts
             .values()
             .chain(self.signatures.values())
@@ -187,6 +190,11 @@ impl Parts {
         }
         parts
     }
+}
+
+/// So many bytes has a line of two ids.
+fn pair_len(first: &str, second: &str) -> u64 {
+    (first.len() + second.len() + 2) as u64
 }
 
 /// Two ids on a line.
@@ -249,16 +257,20 @@ mod tests {
             brought.put(&hash_bytes(text.as_bytes()), text.into_bytes()).unwrap();
             all.add(brought);
         }
-        all.told.ids = [("BP0000AA".parse().unwrap(), "BP0000Y".parse().unwrap())].into();
-        all.told.replaces = [("BP0000AB".parse().unwrap(), "BP0000AA".parse().unwrap())].into();
+        // As many jobs as there may be, each in the place of as many as it may name.
+        let job = |n: usize| -> crate::site::ids::JobId { format!("BP0A{n:04}").parse().unwrap() };
+        let ids = [("BP0000AA".parse().unwrap(), "BP0000Y".parse().unwrap())].into();
+        let replaces = (0..1_000).flat_map(|n| (0..256).map(move |older| (job(n), job(older)))).collect();
         all.earlier = Some("kind = \"index\"\n".into());
-        let gone = all.fit();
-        assert_eq!((gone.len(), all.texts.len()), (9, 31), "of 40 MiB, as many as fit");
+        let told = Told { ids, replaces };
+        let gone = all.fit(told.clone());
+        assert_eq!((gone.len(), all.texts.len()), (13, 27), "of 40 MiB, as many as fit beside all that");
         assert!(gone.iter().all(|hash| all.text(hash).is_none()));
         let bytes = all.encode();
         assert!(bytes.len() as u64 <= MAX_FILE);
         assert_eq!(Parts::decode(&bytes), all);
-        assert_eq!(all.fit(), []);
+        assert_eq!(all.fit(told), []);
+        assert_eq!(Parts::decode(&bytes), all, "nothing of what was told goes");
     }
 
     proptest! {

@@ -159,13 +159,12 @@ impl Known {
         brought.parts.keep(&composed.named);
         brought.parts.earlier.take_if(|_| !composed.by_earlier);
         // What could not be kept counts as if it were not there: a restart finds the same.
-        let too_much = brought.parts.fit();
+        let too_much = brought.parts.fit(std::mem::take(&mut composed.told));
         if !too_much.is_empty() {
             let why = format!("the parts of this index take more than {} together", bytes(MAX_FILE));
             brought.faults.extend(too_much.into_iter().map(|hash| (hash, SafeText::new(&why))));
             composed = compose(&brought)?.2;
         }
-        brought.parts.told = std::mem::take(&mut composed.told);
         brought.missing = std::mem::take(&mut composed.missing);
         let sha256 = hash_bytes(verify::signed_bytes(&found.bytes));
         let packages = composed.packages;
