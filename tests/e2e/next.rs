@@ -144,6 +144,26 @@ fn a_mandatory_request_that_no_window_fits_is_a_problem_of_the_machine() {
 }
 
 #[test]
+fn what_closes_everything_for_more_than_a_month_is_a_problem_of_the_machine() {
+    for (days, long) in [(29, false), (40, true)] {
+        let until = stamp(now() + chrono::TimeDelta::days(days));
+        let freeze = format!("[[freeze]]\nfrom = 2026-11-01T00:00:00Z\nuntil = {until}\n");
+        let mut site = Site::with_config(&freeze);
+        site.publish(&[Request::due("BP0000Y")]);
+        let _service = site.service();
+        wait_for("it is looked at", || site.request("BP0000Y").is_some());
+        for view in ["list", "status"] {
+            let doc = site.json_of(&[view]);
+            assert_eq!(codes(&doc).contains(&"closed-for-long"), long, "{view}: {doc}");
+            let told = doc["problems"].to_string();
+            assert_eq!(told.contains("(this machine) let nothing start by itself before"), long, "{told}");
+        }
+        let status = site.pcm(&["status"]);
+        assert!(!long || status.status.code() == Some(10), "{}", text(&status));
+    }
+}
+
+#[test]
 fn a_hold_and_an_unreadable_configuration_stand_in_every_view_of_the_machine() {
     let mut site = Site::new();
     site.publish(&[Request::due("BP0000Y").mandatory(now() + chrono::TimeDelta::hours(2))]);
