@@ -671,6 +671,25 @@ fn a_report_is_signed_with(kind: &str) {
     });
 }
 
+#[test]
+fn a_machine_that_signs_no_reports_says_so_and_lacks_nothing() {
+    let Some(mut signed) = Signed::new() else { return };
+    let own = fs::read_to_string(signed.site.config()).unwrap();
+    write(&signed.site.config(), format!("{own}[report]\nsign = false\n").as_bytes());
+    signed.publish(&[signed.request().set("mandatory_after", "2099-01-01T00:00:00Z")], 3);
+    let init = signed.site.json(&["init", "--hand-made", "--trust-key", &signed.root]);
+    assert!(init["host_key"].is_null(), "{init}");
+    let path = signed.site.share().join("machines/BP004000.json");
+    let _service = signed.site.service();
+    wait_for("it reports", || report_at(&path)["report"].is_u64());
+    assert_eq!(fs::read_to_string(&path).unwrap().lines().count(), 2, "a summary and the rest");
+    let status = signed.site.json_of(&["status"]);
+    assert_eq!(status["problems"], serde_json::json!([]), "{status}");
+    let check = signed.site.json_of(&["check"]);
+    let item = check["items"].as_array().unwrap().iter().find(|item| item["item"] == "host-key").unwrap();
+    assert!(item["verdict"] == "pass" && item.to_string().contains("[report] sign = false"), "{item}");
+}
+
 /// A machine that was put back to a snapshot would run again what it ran since: its own report on the share says so, in both
 /// trust modes, before anything starts.
 #[test]
