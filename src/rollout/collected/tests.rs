@@ -2,12 +2,15 @@
 #![allow(clippy::unwrap_used)]
 
 use super::*;
+use crate::rollout::account::Signed;
 use crate::rollout::collect::collect;
 use crate::rollout::reports::{NOT_YET, account_of};
+use crate::site::index::MAX_JOBS;
 use crate::site::report::seal::HostKey;
 use crate::site::report::tests::report;
 use crate::site::report::{FOLDER, report_name};
 use crate::terms::State;
+use std::collections::BTreeMap;
 use std::fs;
 
 const PATIENCE: Duration = Duration::from_secs(60);

@@ -1,0 +1,97 @@
+//! A follower that goes on where another one was cut off.
+
+use super::{Fixture, append, append_records, record, told};
+use crate::log::follow::{Cursor, Follower};
+use crate::log::tests::west;
+use std::fs;
+
+/// What a follower tells that goes on where another one was after its last poll.
+fn resumed(f: &Fixture, cursors: &[Cursor]) -> Vec<String> {
+    // They come back over a wire.
+    let text = serde_json::to_string(cursors).unwrap();
+    let cursors: Vec<Cursor> = serde_json::from_str(&text).unwrap();
+    let mut follower = Follower::resume(&[&f.log], west(0), &cursors);
+    let mut events = told(&mut follower);
+    // What may get further lines is given out once nothing has come for a poll.
+    events.extend(told(&mut follower));
+    events
+}
+
+/// The log with so many records, of which a follower has told all.
+fn read_up_to(records: usize) -> (Fixture, Vec<Cursor>) {
+    let f = Fixture::new();
+    append_records(&f.log, 0..records);
+    let mut follower = f.follow(2);
+    assert_eq!(told(&mut follower).len(), 2);
+    let cursors = follower.cursors();
+    assert_eq!(cursors.len(), 1);
+    (f, cursors)
+}
+
+fn numbers(of: std::ops::Range<usize>) -> Vec<String> {
+    of.map(|n| n.to_string()).collect()
+}
+
+#[test]
+fn another_follower_goes_on_where_one_was_cut_off() {
+    let (f, cursors) = read_up_to(5);
+    assert_eq!(resumed(&f, &cursors), [""; 0]);
+    append_records(&f.log, 5..9);
+    assert_eq!(resumed(&f, &cursors), numbers(5..9));
+    let half = record(9);
+    append(&f.log, &half[..40]);
+    let mut follower = Follower::resume(&[&f.log], west(0), &cursors);
+    assert_eq!(told(&mut follower), numbers(5..9));
+    let cursors = follower.cursors();
+    append(&f.log, &half[40..]);
+    assert_eq!(resumed(&f, &cursors), ["9"], "a record that was half there is told once, and whole");
+}
+
+#[test]
+fn what_was_rotated_while_nobody_followed_is_read_to_its_end_first() {
+    for rotations in 1..4 {
+        let (f, cursors) = read_up_to(20);
+        append_records(&f.log, 20..30);
+        for n in 0..rotations {
+            for from in (1..=n).rev() {
+                let name = |n: usize| f.beside(&format!("PACMAN.LOG.{n}"));
+                fs::rename(name(from), name(from + 1)).unwrap();
+            }
+            fs::rename(&f.log, f.beside("PACMAN.LOG.1")).unwrap();
+            append_records(&f.log, 30 + 10 * n..40 + 10 * n);
+        }
+        let mut told = resumed(&f, &cursors);
+        told.sort_by_key(|n| n.parse::<usize>().unwrap());
+        assert_eq!(told, numbers(20..30 + 10 * rotations), "{rotations} rotations");
+    }
+}
+
+#[test]
+fn a_log_that_was_copied_and_cut_meanwhile_goes_on_in_its_copy() {
+    let (f, cursors) = read_up_to(20);
+    append_records(&f.log, 20..30);
+    fs::copy(&f.log, f.beside("PACMAN.LOG.1")).unwrap();
+    fs::write(&f.log, "").unwrap();
+    append_records(&f.log, 30..35);
+    let mut told = resumed(&f, &cursors);
+    told.sort_by_key(|n| n.parse::<usize>().unwrap());
+    assert_eq!(told, numbers(20..35));
+}
+
+#[test]
+fn what_cannot_be_found_any_more_is_told_as_missing() {
+    let (f, cursors) = read_up_to(20);
+    fs::write(&f.log, "").unwrap();
+    append_records(&f.log, 40..42);
+    assert_eq!(resumed(&f, &cursors), ["T", "40", "41"], "rewritten in its place");
+    let (f, cursors) = read_up_to(20);
+    fs::remove_file(&f.log).unwrap();
+    assert_eq!(resumed(&f, &cursors), ["T"]);
+    append_records(&f.log, 50..51);
+    assert_eq!(resumed(&f, &cursors), ["T", "50"]);
+    let (f, cursors) = read_up_to(20);
+    let whole = fs::read(&f.log).unwrap();
+    fs::write(&f.log, &whole[..whole.len() / 2]).unwrap();
+    let told = resumed(&f, &cursors);
+    assert_eq!(told[0], "T", "its end was cut off: {told:?}");
+}
