@@ -158,10 +158,7 @@ mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
     use crate::rollout::account::Account;
-
-    fn id(n: usize) -> MachineId {
-        format!("BP05{n:04}").parse().unwrap()
-    }
+    use crate::site::ids::tests::machine as id;
 
     #[test]
     fn each_target_is_counted_by_the_newest_pcm_that_its_jobs_need() {

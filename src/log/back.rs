@@ -2,6 +2,7 @@
 //! each from the beginning of a record on. What is decoded or unpacked is read from its beginning instead.
 
 use super::encoding::{Decoding, TELLING};
+use super::last::read_at;
 use super::scan::{RECORD_BYTES, Span, start_of};
 use super::search::Filter;
 use super::spans::Spans;
@@ -344,13 +345,6 @@ impl Kept {
 
 fn size(record: &Record) -> usize {
     record.text.iter().map(|line| line.as_str().len()).sum()
-}
-
-fn read_at(file: &mut (impl Read + Seek), at: u64, len: u64) -> io::Result<Vec<u8>> {
-    let mut bytes = Vec::new();
-    file.seek(SeekFrom::Start(at))?;
-    file.by_ref().take(len).read_to_end(&mut bytes)?;
-    Ok(bytes)
 }
 
 #[cfg(test)]

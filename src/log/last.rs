@@ -45,7 +45,8 @@ fn records(bytes: &[u8], most: usize) -> usize {
     count
 }
 
-fn read_at(file: &mut (impl Read + Seek), at: u64, len: u64) -> io::Result<Vec<u8>> {
+/// Up to so many bytes from a place on; fewer at the end of the file.
+pub(super) fn read_at(file: &mut (impl Read + Seek), at: u64, len: u64) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
     file.seek(SeekFrom::Start(at))?;
     file.by_ref().take(len).read_to_end(&mut bytes)?;

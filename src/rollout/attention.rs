@@ -227,11 +227,8 @@ mod tests {
     use super::*;
     use crate::site::folder::counted::Counted;
     use crate::site::folder::machines::Machine;
+    use crate::site::ids::tests::machine as id;
     use crate::site::signed::testing::signing_key;
-
-    fn id(n: usize) -> MachineId {
-        format!("BP05{n:04}").parse().unwrap()
-    }
 
     fn account() -> Account {
         Account {

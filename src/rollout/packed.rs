@@ -458,12 +458,9 @@ fn instant(when: &When, from: i64) -> Option<Option<Wall>> {
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
+    use crate::site::ids::tests::machine as id;
     use chrono::TimeDelta;
     use proptest::prelude::*;
-
-    fn id(n: usize) -> MachineId {
-        format!("BP05{n:04}").parse().unwrap()
-    }
 
     fn at(micros: i64) -> Wall {
         "2026-11-29T12:00:00Z".parse::<Wall>().unwrap() + TimeDelta::microseconds(micros)

@@ -177,11 +177,8 @@ pub fn closed(e: &OpenError) -> SafeText {
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
+    use crate::site::ids::tests::machine as id;
     use std::fs;
-
-    fn id(n: usize) -> MachineId {
-        format!("BP05{n:04}").parse().unwrap()
-    }
 
     #[test]
     fn every_machine_has_an_account_or_a_reason() {

@@ -157,11 +157,8 @@ mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
     use crate::site::folder::machines::Machine;
+    use crate::site::ids::tests::machine as id;
     use crate::site::signed::testing::signing_key;
-
-    fn id(n: usize) -> MachineId {
-        format!("BP05{n:04}").parse().unwrap()
-    }
 
     fn site_id() -> SiteId {
         "abcdefgh23456723".parse().unwrap()

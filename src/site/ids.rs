@@ -206,8 +206,13 @@ impl Turn {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
+
+    /// The machine of this number at a site of the tests.
+    pub(crate) fn machine(n: usize) -> MachineId {
+        format!("BP05{n:04}").parse().expect("an id")
+    }
 
     #[test]
     fn ids_are_read_without_case_and_kept_in_upper_case() {

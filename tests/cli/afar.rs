@@ -2,6 +2,7 @@
 //! what its file says; behind one of them is pcm itself on a machine that is enrolled.
 
 use super::rollout::{id, phased, report};
+use super::rollout_view::on_the_job;
 use super::{command, text};
 use crate::common::pty::Terminal;
 use crate::common::wait_for;
@@ -51,10 +52,7 @@ fn console(dir: &Path, machines: usize) -> Terminal {
     let path = std::env::var("PATH").unwrap_or_default();
     let mut start: Command = command(dir, &["--folder", "site"]);
     start.env_remove("PCM_SSH").env("PATH", format!("{}/bin:{}:{path}", dir.display(), own.display()));
-    let mut console = Terminal::start(&start, 80, 24);
-    console.wait("BP0000AB");
-    console.keys("j");
-    console.wait(&format!("targets {machines} = done 0"));
+    let mut console = on_the_job(&start, &machines.to_string());
     console.keys("\r\r");
     console.wait(&format!("BP0000AB deferred {machines}"));
     console

@@ -6,10 +6,20 @@ use super::{command, pcm, text};
 use crate::common::pty::Terminal;
 use std::fs;
 use std::path::Path;
+use std::process::Command;
 use std::time::Duration;
 
 /// Nothing more comes for so long once a key has been answered.
 const QUIET: Duration = Duration::from_millis(700);
+
+/// View 5 with the cursor on the job that was sent: it has so many targets, of which none is done.
+pub fn on_the_job(start: &Command, targets: &str) -> Terminal {
+    let mut console = Terminal::start(start, 80, 24);
+    console.wait("BP0000AB");
+    console.keys("j");
+    console.wait(&format!("targets {targets} = done 0"));
+    console
+}
 
 #[test]
 fn figures_lead_to_their_machines_and_a_job_is_suspended_from_there() {
@@ -99,10 +109,7 @@ fn targets_that_came_since_the_job_was_sent_are_named_in_the_console() {
     let dir = dir.path();
     phased(dir, 10, "100%");
     json(dir, &["site", "machine", "add", "BP051001", "--group", "lab", "--folder", "site"]);
-    let mut console = Terminal::start(&command(dir, &["--folder", "site"]), 80, 24);
-    console.wait("BP0000AB");
-    console.keys("j");
-    console.wait("targets 11 (+1) = done 0");
+    let mut console = on_the_job(&command(dir, &["--folder", "site"]), "11 (+1)");
     assert_eq!(console.quit('q'), 0);
 }
 

@@ -22,6 +22,13 @@ fn no(dir: &Path, args: &[&str]) -> String {
     refused(dir, &[args, &IN].concat())
 }
 
+/// A folder with the folder of a site that has the example.
+fn example() -> tempfile::TempDir {
+    let dir = tempfile::tempdir().unwrap();
+    json(dir.path(), &["site", "init", "site", "--site", "BP0", "--example", "BP004000"]);
+    dir
+}
+
 /// A site folder with the example, and a trust list that knows one key of each role; publications are signed.
 pub fn signed(dir: &Path) {
     json(dir, &["site", "init", "site", "--site", "BP0", "--example", "BP004000"]);
@@ -391,9 +398,8 @@ fn a_signed_site_is_verified_by_openssh_and_keeps_its_roles_apart() {
 /// The list without anybody is a list, too: without one every machine would be one of the site.
 #[test]
 fn the_last_machine_of_a_site_is_removed_as_every_other_one() {
-    let dir = tempfile::tempdir().unwrap();
+    let dir = example();
     let dir = dir.path();
-    json(dir, &["site", "init", "site", "--site", "BP0", "--example", "BP004000"]);
     let to = ["job", "send", "--package", "BP00000A", "--to", "@all", "--mandatory", "2h"];
     assert_eq!(site(dir, &to)["targets"], 1);
     json(dir, &["init", "--machine", "BP004000", "--share", "site/share", "--trust", "permissions"]);
@@ -419,9 +425,8 @@ fn the_last_machine_of_a_site_is_removed_as_every_other_one() {
 /// What is published runs, in both trust modes, and what is cancelled does not.
 #[test]
 fn a_machine_runs_what_a_site_folder_publishes() {
-    let dir = tempfile::tempdir().unwrap();
+    let dir = example();
     let dir = dir.path();
-    json(dir, &["site", "init", "site", "--site", "BP0", "--example", "BP004000"]);
     site(dir, &["site", "publish"]);
     json(dir, &["init", "--machine", "BP004000", "--share", "site/share", "--trust", "permissions"]);
     let check: Value = serde_json::from_slice(&pcm(dir, &["check", "--json"]).stdout).unwrap();
@@ -508,9 +513,8 @@ fn a_machine_in_mode_signed_runs_what_two_keys_agree_on() {
 #[test]
 fn a_publisher_that_is_killed_leaves_the_share_as_before_or_as_after() {
     let kills = std::env::var("PCM_KILLS").ok().and_then(|n| n.parse().ok()).unwrap_or(25_u64);
-    let dir = tempfile::tempdir().unwrap();
+    let dir = example();
     let dir = dir.path();
-    json(dir, &["site", "init", "site", "--site", "BP0", "--example", "BP004000"]);
     let many: String = (0..600).map(|n| format!("BP05{n:04},node-{n},lab\n")).collect();
     fs::write(dir.join("site/machines.csv"), format!("BP004000\n{many}")).unwrap();
     site(dir, &["site", "publish"]);
@@ -568,9 +572,8 @@ fn a_publisher_that_is_killed_leaves_the_share_as_before_or_as_after() {
 /// Whoever waits at a terminal sees how far the files are; nobody else does, and nothing of it stays.
 #[test]
 fn a_terminal_shows_how_far_a_publication_is() {
-    let dir = tempfile::tempdir().unwrap();
+    let dir = example();
     let dir = dir.path();
-    json(dir, &["site", "init", "site", "--site", "BP0", "--example", "BP004000"]);
     let publish = command(dir, &["site", "publish", "--folder", "site"]);
     let mut terminal = Terminal::start(&publish, 80, 24);
     terminal.wait("Publication 1 is published");
@@ -596,9 +599,8 @@ fn a_terminal_shows_how_far_a_publication_is() {
 /// Whoever edits a site folder reads it, edits it and publishes it alone: what one of two at once says that it did, stays.
 #[test]
 fn of_verbs_at_once_none_undoes_what_another_did() {
-    let dir = tempfile::tempdir().unwrap();
+    let dir = example();
     let dir = dir.path();
-    json(dir, &["site", "init", "site", "--site", "BP0", "--example", "BP004000"]);
     site(dir, &["site", "publish"]);
     std::thread::scope(|all| {
         for n in 1..=8 {
@@ -658,9 +660,8 @@ fn files(dir: &Path) -> std::collections::BTreeMap<std::path::PathBuf, Vec<u8>> 
 /// What is only thought about writes nothing, waits for nobody, and says "would".
 #[test]
 fn a_dry_run_of_a_verb_leaves_every_file_as_it_is() {
-    let dir = tempfile::tempdir().unwrap();
+    let dir = example();
     let dir = dir.path();
-    json(dir, &["site", "init", "site", "--site", "BP0", "--example", "BP004000"]);
     site(dir, &["site", "publish"]);
     for lock in ["editing.lock", "publishing.lock"] {
         let _ = fs::remove_file(dir.join("site").join(lock));
@@ -695,9 +696,8 @@ fn a_dry_run_of_a_verb_leaves_every_file_as_it_is() {
 /// The number of machines that a verb meets is no leave to lose a job.
 #[test]
 fn what_is_expected_of_machines_is_not_expected_of_jobs() {
-    let dir = tempfile::tempdir().unwrap();
+    let dir = example();
     let dir = dir.path();
-    json(dir, &["site", "init", "site", "--site", "BP0", "--example", "BP004000"]);
     let send = ["job", "send", "--package", "BP00000A", "--to", "BP004000", "--mandatory", "2h"];
     site(dir, &send);
     fs::remove_file(dir.join("site/jobs/BP0000AA.toml")).unwrap();
@@ -724,9 +724,8 @@ fn what_is_expected_of_machines_is_not_expected_of_jobs() {
 /// What cannot be meant is a slip on the command line.
 #[test]
 fn times_that_cannot_be_meant_are_slips_of_the_command_line() {
-    let dir = tempfile::tempdir().unwrap();
+    let dir = example();
     let dir = dir.path();
-    json(dir, &["site", "init", "site", "--site", "BP0", "--example", "BP004000"]);
     let many: String = (0..101).map(|n| format!("BP05{n:04},node-{n},lab\n")).collect();
     fs::write(dir.join("site/machines.csv"), format!("BP004000\n{many}")).unwrap();
     let send = ["job", "send", "--package", "BP00000A", "--to", "BP004000"];
@@ -835,9 +834,8 @@ fn a_verb_changes_what_it_says_and_leaves_the_rest() {
 /// Of two folders that publish on one share neither gives an id that the other one gave.
 #[test]
 fn another_folders_ids_are_not_given_again() {
-    let dir = tempfile::tempdir().unwrap();
+    let dir = example();
     let dir = dir.path();
-    json(dir, &["site", "init", "site", "--site", "BP0", "--example", "BP004000"]);
     let clone = |path: &Path| dir.join("clone").join(path.strip_prefix(dir.join("site")).unwrap());
     for (path, bytes) in files(&dir.join("site")).into_iter().filter(|(path, _)| path.is_file()) {
         let to = clone(&path);
@@ -861,9 +859,8 @@ fn another_folders_ids_are_not_given_again() {
 /// The folder goes back to what it said, and that is published with the next number.
 #[test]
 fn an_earlier_publication_is_published_once_more() {
-    let dir = tempfile::tempdir().unwrap();
+    let dir = example();
     let dir = dir.path();
-    json(dir, &["site", "init", "site", "--site", "BP0", "--example", "BP004000"]);
     let list = dir.join("site/machines.csv");
     let many: String = (0..700).map(|n| format!("BP05{n:04},node-{n},lab\n")).collect();
     fs::write(&list, format!("# ours\nBP004000\n{many}")).unwrap();
@@ -1171,9 +1168,8 @@ fn a_signature_that_does_not_count_is_said_and_replaces_none_that_does() {
 /// Whoever is in the middle of one job's file keeps nobody from stopping another.
 #[test]
 fn a_file_that_is_wrong_holds_back_nothing_but_itself() {
-    let dir = tempfile::tempdir().unwrap();
+    let dir = example();
     let dir = dir.path();
-    json(dir, &["site", "init", "site", "--site", "BP0", "--example", "BP004000"]);
     let send = ["job", "send", "--package", "BP00000A", "--to", "BP004000", "--mandatory", "2h"];
     site(dir, &send);
     site(dir, &send);
@@ -1202,9 +1198,8 @@ fn a_file_that_is_wrong_holds_back_nothing_but_itself() {
 /// One release that somebody damaged on the share must not keep another job from being cancelled.
 #[test]
 fn a_damaged_release_holds_back_nothing_but_itself() {
-    let dir = tempfile::tempdir().unwrap();
+    let dir = example();
     let dir = dir.path();
-    json(dir, &["site", "init", "site", "--site", "BP0", "--example", "BP004000"]);
     let send = ["job", "send", "--package", "BP00000A", "--to", "BP004000", "--mandatory", "2h"];
     site(dir, &send);
     let file = dir.join("site/share/packages/BP00000A/1/package.toml");
@@ -1232,9 +1227,8 @@ fn a_damaged_release_holds_back_nothing_but_itself() {
 /// A job that nobody has published yet, and that is for many, does not have to be published to stop another.
 #[test]
 fn what_stops_goes_through_whatever_else_is_refused() {
-    let dir = tempfile::tempdir().unwrap();
+    let dir = example();
     let dir = dir.path();
-    json(dir, &["site", "init", "site", "--site", "BP0", "--example", "BP004000"]);
     let many: String = (0..300).map(|n| format!("BP05{n:04},node-{n},lab\n")).collect();
     fs::write(dir.join("many.csv"), many).unwrap();
     site(dir, &["site", "machine", "import", "many.csv"]);
@@ -1349,9 +1343,8 @@ fn every_package_that_was_not_signed_is_named() {
 /// Whoever does what a refusal says gets what it says.
 #[test]
 fn the_number_that_a_refusal_names_is_the_one_that_passes() {
-    let dir = tempfile::tempdir().unwrap();
+    let dir = example();
     let dir = dir.path();
-    json(dir, &["site", "init", "site", "--site", "BP0", "--example", "BP004000"]);
     let many: String = (0..300).map(|n| format!("BP05{n:04},node-{n},lab\n")).collect();
     fs::write(dir.join("many.csv"), many).unwrap();
     site(dir, &["site", "machine", "import", "many.csv"]);
@@ -1371,9 +1364,8 @@ fn the_number_that_a_refusal_names_is_the_one_that_passes() {
 /// The verb that brings machines to a job says how many, as does an editor's `publish` after it.
 #[test]
 fn machines_that_come_to_a_job_in_numbers_are_expected() {
-    let dir = tempfile::tempdir().unwrap();
+    let dir = example();
     let dir = dir.path();
-    json(dir, &["site", "init", "site", "--site", "BP0", "--example", "BP004000"]);
     site(dir, &["job", "send", "--package", "BP00000A", "--to", "@all", "--mandatory", "2h"]);
     let list = |name: &str, from: usize, to: usize| {
         let lines: String = (from..to).map(|n| format!("BP05{n:04},node-{n},lab\n")).collect();
@@ -1422,9 +1414,8 @@ fn machines_that_come_to_a_job_in_numbers_are_expected() {
 /// What machines have can be stopped, whatever its own file says by now.
 #[test]
 fn a_published_job_is_stopped_though_its_own_file_is_wrong() {
-    let dir = tempfile::tempdir().unwrap();
+    let dir = example();
     let dir = dir.path();
-    json(dir, &["site", "init", "site", "--site", "BP0", "--example", "BP004000"]);
     site(dir, &["job", "send", "--package", "BP00000A", "--to", "BP004000", "--mandatory", "2h"]);
     let file = dir.join("site/jobs/BP0000AB.toml");
     let wrong = format!("{}x = [\n", fs::read_to_string(&file).unwrap());
@@ -1460,9 +1451,8 @@ fn a_published_job_is_stopped_though_its_own_file_is_wrong() {
 /// What a command says is what it does: of an index that is damaged, and of a job that going back cancels.
 #[test]
 fn what_would_be_completed_or_cancelled_is_said() {
-    let dir = tempfile::tempdir().unwrap();
+    let dir = example();
     let dir = dir.path();
-    json(dir, &["site", "init", "site", "--site", "BP0", "--example", "BP004000"]);
     site(dir, &["site", "publish"]);
     site(dir, &["job", "send", "--package", "BP00000A", "--to", "BP004000", "--mandatory", "2h"]);
     fs::write(dir.join("site/share/PCM.INDEX"), "kind = ").unwrap();

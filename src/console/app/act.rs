@@ -358,19 +358,6 @@ impl App {
     /// Movements, and the commands of a log.
     pub(super) fn moved(&mut self, id: Id) -> Vec<Effect> {
         match self.overlays.last_mut() {
-            Some(Overlay::Details(details)) => {
-                details.moved(id);
-                return Vec::new();
-            }
-            Some(
-                Overlay::Explain(_, scroll)
-                | Overlay::Help(scroll)
-                | Overlay::Problems(scroll)
-                | Overlay::Week(scroll),
-            ) => {
-                scroll.moved(id);
-                return Vec::new();
-            }
             Some(Overlay::Results) => {
                 if let Some(results) = &mut self.results {
                     results.scroll.moved(id);
@@ -383,13 +370,8 @@ impl App {
                 }
                 return Vec::new();
             }
-            Some(
-                Overlay::Confirm(_)
-                | Overlay::Job(_)
-                | Overlay::Afar(_)
-                | Overlay::Palette(_)
-                | Overlay::Save(_),
-            ) => {
+            Some(overlay) => {
+                overlay.moved(id);
                 return Vec::new();
             }
             None => {}

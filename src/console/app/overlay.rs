@@ -48,21 +48,59 @@ impl Overlay {
         }
     }
 
+    /// Whether characters are text for it and no commands.
+    pub fn typing(&self) -> bool {
+        match self {
+            Overlay::Confirm(_)
+            | Overlay::Job(_)
+            | Overlay::Afar(_)
+            | Overlay::Palette(_)
+            | Overlay::Save(_) => true,
+            Overlay::Details(_)
+            | Overlay::Explain(..)
+            | Overlay::Answers
+            | Overlay::Help(_)
+            | Overlay::Problems(_)
+            | Overlay::Results
+            | Overlay::Week(_) => false,
+        }
+    }
+
     /// This part of its text or list was drawn.
     pub fn drawn(&mut self, window: Window) {
         match self {
             Overlay::Details(details) => details.scroll.drawn(window),
+            Overlay::Palette(palette) => palette.cursor.drawn(window),
+            other => {
+                if let Some(scroll) = other.scroll() {
+                    scroll.drawn(window);
+                }
+            }
+        }
+    }
+
+    /// Moves its text as a command says, where it is its own.
+    pub fn moved(&mut self, id: Id) {
+        match self {
+            Overlay::Details(details) => {
+                details.moved(id);
+            }
+            other => {
+                if let Some(scroll) = other.scroll() {
+                    scroll.moved(id);
+                }
+            }
+        }
+    }
+
+    /// What is nothing but a text stands there.
+    fn scroll(&mut self) -> Option<&mut Scroll> {
+        match self {
             Overlay::Explain(_, scroll)
             | Overlay::Help(scroll)
             | Overlay::Problems(scroll)
-            | Overlay::Week(scroll) => scroll.drawn(window),
-            Overlay::Palette(palette) => palette.cursor.drawn(window),
-            Overlay::Confirm(_)
-            | Overlay::Job(_)
-            | Overlay::Afar(_)
-            | Overlay::Answers
-            | Overlay::Results
-            | Overlay::Save(_) => {}
+            | Overlay::Week(scroll) => Some(scroll),
+            _ => None,
         }
     }
 }

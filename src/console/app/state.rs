@@ -345,14 +345,7 @@ impl App {
     /// Whether text is being typed, so that characters are no commands.
     pub fn typing(&self) -> bool {
         match self.overlays.last() {
-            Some(
-                Overlay::Confirm(_)
-                | Overlay::Job(_)
-                | Overlay::Afar(_)
-                | Overlay::Palette(_)
-                | Overlay::Save(_),
-            ) => true,
-            Some(_) => false,
+            Some(overlay) => overlay.typing(),
             None if self.view == View::Rollout => self.rollout.list.typing.is_some(),
             None => {
                 (self.focus() == Focus::Log && self.log_pane().typing.is_some())

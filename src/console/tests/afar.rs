@@ -255,28 +255,17 @@ fn answered(stage: &mut Stage) {
     step(stage, meant[10], Step::Begun);
 }
 
-/// A whole screen, as it is and in ASCII.
-fn picture(stage: &mut Stage) -> String {
-    let shown = stage.screen();
-    stage.ascii = true;
-    let ascii = stage.screen();
-    assert!(ascii.is_ascii(), "{ascii}");
-    let differs = shown.lines().zip(ascii.lines()).filter(|(one, other)| one != other);
-    let differs: String = differs.map(|(_, other)| format!("{other}\n")).collect();
-    format!("{shown}== in ASCII, where it differs\n{differs}")
-}
-
 #[test]
 fn questions_and_answers_fit_every_screen() {
     for (width, height) in [(80, 24), (120, 36), (200, 50), (40, 15)] {
         let mut stage = waiting(width, height);
         stage.keys(&"Space ".repeat(12)).keys("d '12 Enter '2h");
-        insta::assert_snapshot!(format!("afar_defer_{width}x{height}"), picture(&mut stage));
+        insta::assert_snapshot!(format!("afar_defer_{width}x{height}"), stage.picture());
         let mut stage = waiting(width, height);
         answered(&mut stage);
         stage.keys("j Enter j");
-        insta::assert_snapshot!(format!("afar_answers_{width}x{height}"), picture(&mut stage));
+        insta::assert_snapshot!(format!("afar_answers_{width}x{height}"), stage.picture());
         let mut stage = waiting(width, height);
-        insta::assert_snapshot!(format!("afar_machines_{width}x{height}"), picture(&mut stage));
+        insta::assert_snapshot!(format!("afar_machines_{width}x{height}"), stage.picture());
     }
 }

@@ -19,6 +19,7 @@ use crate::rollout::ground::Ground;
 use crate::rollout::refresh::Look;
 use crate::rollout::select::Figure;
 use crate::rollout::session::Read;
+use crate::site::ids::tests::machine as id;
 use crate::site::ids::{JobId, MachineId};
 use crate::site::index::job::{Job, Word, parse_source};
 use crate::site::index::members::Member;
@@ -35,10 +36,6 @@ pub struct Site {
     pub cache: Cache,
     desk: Desk,
     from: Receiver<Incoming>,
-}
-
-fn id(n: usize) -> MachineId {
-    format!("BP05{n:04}").parse().unwrap()
 }
 
 fn job(id: &str, request: &str, package: &str) -> (Job, Word) {
@@ -412,17 +409,10 @@ fn a_key_on_the_list_of_machines_costs_under_300_bytes() {
     }
 }
 
-/// A whole screen, as it is and in ASCII.
 fn picture(keys: &str, width: u16, height: u16) -> String {
     let mut stage = stage(400, 11, width, height);
     stage.keys(keys);
-    let shown = stage.screen();
-    stage.ascii = true;
-    let ascii = stage.screen();
-    assert!(ascii.is_ascii(), "{ascii}");
-    let differs = shown.lines().zip(ascii.lines()).filter(|(one, other)| one != other);
-    let differs: String = differs.map(|(_, other)| format!("{other}\n")).collect();
-    format!("{shown}== in ASCII, where it differs\n{differs}")
+    stage.picture()
 }
 
 macro_rules! levels {

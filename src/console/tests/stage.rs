@@ -236,6 +236,17 @@ impl Stage {
     pub fn screen(&self) -> String {
         text(&self.buffer(&self.theme))
     }
+
+    /// The whole screen, as it is and in ASCII.
+    pub fn picture(&mut self) -> String {
+        let shown = self.screen();
+        self.ascii = true;
+        let ascii = self.screen();
+        assert!(ascii.is_ascii(), "{ascii}");
+        let differs = shown.lines().zip(ascii.lines()).filter(|(one, other)| one != other);
+        let differs: String = differs.map(|(_, other)| format!("{other}\n")).collect();
+        format!("{shown}== in ASCII, where it differs\n{differs}")
+    }
 }
 
 pub fn text(buffer: &Buffer) -> String {

@@ -1,11 +1,11 @@
 //! Machines of the site: the question before something is done to them, and what became of it on each.
 
+use super::asking::{self, HEAD, fact, question, typed};
 use super::canvas::{Canvas, centred, dialog_width};
-use super::job::typed;
 use super::line::Line;
 use crate::clock::Wall;
 use crate::console::app::afar::{Afar, Asked, Deed, Fate, Kind, Row};
-use crate::console::app::dialog::{AfarAsk, AfarField, Complaint};
+use crate::console::app::dialog::{AfarAsk, AfarField};
 use crate::console::app::layout::Pane;
 use crate::console::app::{App, until, words};
 use crate::console::keymap::commands::Id;
@@ -15,8 +15,6 @@ use crate::safe;
 use crate::text::{SafeText, gathered};
 use ratatui::layout::Rect;
 
-/// Where facts begin, after their names.
-const HEAD: usize = 10;
 /// So many lines names of hosts take at most.
 const NAMES: usize = 3;
 /// From this width on a row has all of what it says.
@@ -46,9 +44,7 @@ fn at_most(mut lines: Vec<Line>, most: usize, width: usize, cut: &'static str) -
 pub fn ask(app: &App, ask: &AfarAsk, now: Wall, canvas: &mut Canvas, area: Rect) {
     let width = dialog_width(area, 76);
     let inner = usize::from(width).saturating_sub(4);
-    let fact = |name: &'static str, line: Line| {
-        Line::new().cell(name, HEAD, "", Scope::Dim).join(line).wrap(inner, HEAD)
-    };
+    let fact = |name: &'static str, line: Line| fact(name, line, inner);
     let zone = app.options.of_site();
     let many = ask.machines.len();
     let counted = safe!("{} {}", grouped(many as u64), if many == 1 { "machine" } else { "machines" });
@@ -103,25 +99,11 @@ pub fn ask(app: &App, ask: &AfarAsk, now: Wall, canvas: &mut Canvas, area: Rect)
             AfarField::Reason => lines.push(typed("reason", &ask.reason, focus, inner)),
             AfarField::Question => {
                 lines.push(Line::new());
-                let pointer = if focus { "> " } else { "  " };
-                let mut line = Line::of(pointer, Scope::Text).add("y", Scope::Key);
-                line.push(" carries it out; any other key cancels", Scope::Text);
-                lines.extend(line.wrap(inner, 2));
+                lines.extend(question(focus).wrap(inner, 2));
             }
         }
     }
-    let said = match (ask.complaint, ask.obstacle(now, zone)) {
-        (Some(Complaint::TooSoon), _) => Some("that came too soon to have been read: y once more".into()),
-        (_, Some(obstacle)) => Some(obstacle),
-        (_, None) => None,
-    };
-    lines.extend(
-        said.into_iter().flat_map(|text: SafeText| Line::of(text, Scope::MessageError).wrap(inner, 2)),
-    );
-    let dialog = centred(area, width, lines.len() as u16 + 2);
-    let inside = canvas.frame(dialog, &title);
-    let rest = lines.len().saturating_sub(usize::from(inside.height));
-    canvas.lines(inside, &lines[rest..]);
+    asking::draw(canvas, area, (width, &title), lines, (ask.complaint, ask.obstacle(now, zone)));
 }
 
 fn does(deed: Deed) -> &'static str {

@@ -2,6 +2,7 @@
 //! own words and of [`crate::text::SafeText`], nothing else. `screen` says which pane stands where.
 
 mod afar;
+mod asking;
 pub mod canvas;
 mod confirm;
 mod detail;

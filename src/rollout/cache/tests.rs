@@ -4,11 +4,8 @@
 use super::*;
 use crate::rollout::account::Account;
 use crate::rollout::foretold::{Foretold, Of};
+use crate::site::ids::tests::machine as id;
 use std::fs;
-
-fn id(n: usize) -> MachineId {
-    format!("BP05{n:04}").parse().unwrap()
-}
 
 fn looked(n: u64) -> Looked {
     Looked { size: n, changed: 1 << 60, number: u64::MAX - n }

@@ -5,6 +5,7 @@ use super::*;
 use crate::rollout::account::Signed;
 use crate::rollout::collect::collect;
 use crate::rollout::reports::{NOT_YET, account_of};
+use crate::site::ids::tests::machine as id;
 use crate::site::index::MAX_JOBS;
 use crate::site::report::seal::HostKey;
 use crate::site::report::tests::report;
@@ -14,10 +15,6 @@ use std::collections::BTreeMap;
 use std::fs;
 
 const PATIENCE: Duration = Duration::from_secs(60);
-
-fn id(n: usize) -> MachineId {
-    format!("BP05{n:04}").parse().unwrap()
-}
 
 fn site_id() -> SiteId {
     "abcdefgh23456723".parse().unwrap()

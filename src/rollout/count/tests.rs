@@ -3,7 +3,8 @@
 
 use super::*;
 use crate::rollout::phase::Counter;
-use crate::site::ids::{JobId, MachineId};
+use crate::site::ids::JobId;
+use crate::site::ids::tests::machine as id;
 use crate::site::index::job::{Job, Word, parse_source};
 use chrono::TimeDelta;
 use proptest::prelude::*;
@@ -29,10 +30,6 @@ fn of(more: &str) -> (Job, Word) {
     );
     let site_id = "abcdefgh12345678".parse().unwrap();
     parse_source(text.as_bytes(), id, &site_id, "job", &[]).unwrap()
-}
-
-fn id(n: usize) -> MachineId {
-    format!("BP05{n:04}").parse().unwrap()
 }
 
 pub(crate) fn member(n: usize) -> Member {

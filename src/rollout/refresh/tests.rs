@@ -2,13 +2,10 @@
 #![allow(clippy::unwrap_used)]
 
 use super::*;
+use crate::site::ids::tests::machine as id;
 use crate::site::report::tests::report;
 use std::fs;
 use std::path::PathBuf;
-
-fn id(n: usize) -> MachineId {
-    format!("BP05{n:04}").parse().unwrap()
-}
 
 fn path(share: &Path, n: usize) -> PathBuf {
     share.join(report::FOLDER).join(report::report_name(id(n)))

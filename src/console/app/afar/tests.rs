@@ -1,10 +1,7 @@
 #![allow(clippy::unwrap_used)]
 use super::*;
 use crate::clock::Wall;
-
-fn id(n: usize) -> MachineId {
-    format!("BP05{n:04}").parse().unwrap()
-}
+use crate::site::ids::tests::machine as id;
 
 fn order(deed: Deed, machines: usize) -> Afar {
     let request = deed.is_of_request().then(|| "BP0000Y".parse().unwrap());

@@ -1,7 +1,7 @@
 //! The question before something is done to machines of the site through `ssh`: what, on which of them, until when and why. As
 //! everywhere, `y` carries it out once the question can have been read, and of more than one machine the number is typed before.
 
-use super::{Complaint, READ};
+use super::{Complaint, READ, number_missing};
 use crate::clock::{Wall, Zone};
 use crate::console::app::afar::Deed;
 use crate::console::app::event::Moment;
@@ -9,7 +9,6 @@ use crate::console::app::input::Input;
 use crate::console::app::until;
 use crate::console::keymap::Key;
 use crate::executor::talk::protocol::MAX_REASON;
-use crate::rollout::words::grouped;
 use crate::safe;
 use crate::site::ids::{JobId, MachineId, RequestId, SiteCode};
 use crate::text::SafeText;
@@ -138,10 +137,8 @@ impl AfarAsk {
 
     /// What keeps a `y` from counting.
     pub fn obstacle(&self, now: Wall, zone: &Zone) -> Option<SafeText> {
-        let many = self.machines.len();
-        let typed: String = self.number.text().chars().filter(|c| !matches!(c, ',' | ' ')).collect();
-        if many > 1 && typed != many.to_string() {
-            return Some(safe!("type the number of machines: {}", grouped(many as u64)));
+        if let Some(missing) = number_missing(&self.number, self.machines.len() as u64) {
+            return Some(missing);
         }
         if self.deed.is_until() {
             if let Err(why) = until::parse(self.until.text(), now, zone) {

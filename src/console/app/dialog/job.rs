@@ -1,14 +1,13 @@
 //! The question before a job is changed: which job, how many machines, and why. As everywhere, `y` carries it out once the
 //! question can have been read, and of more than one machine the number is typed before.
 
-use super::{Complaint, READ};
+use super::{Complaint, READ, number_missing};
 use crate::console::app::event::Moment;
 use crate::console::app::input::Input;
 use crate::console::keymap::Key;
 use crate::console::keymap::commands::Id;
 use crate::executor::talk::protocol::MAX_REASON;
 use crate::rollout::doc::{JobDoc, RolloutDoc};
-use crate::rollout::words::grouped;
 use crate::safe;
 use crate::site::ids::{JobId, SiteCode};
 use crate::site::index::JobState;
@@ -118,9 +117,7 @@ impl JobAsk {
 
     /// What keeps a `y` from counting.
     pub fn obstacle(&self) -> Option<SafeText> {
-        let typed: String = self.number.text().chars().filter(|c| !matches!(c, ',' | ' ')).collect();
-        (self.machines > 1 && typed != self.machines.to_string())
-            .then(|| safe!("type the number of machines: {}", grouped(self.machines)))
+        number_missing(&self.number, self.machines)
     }
 
     /// Takes a key that went down at `at`.

@@ -19,6 +19,7 @@ use crate::console::keymap::commands::Id;
 use crate::decision::{Replace, RestartVerb, Verb};
 use crate::executor::talk::protocol::{Action, Change, MAX_REASON};
 use crate::executor::talk::view::{AllowedDoc, GateDoc, ShowDoc};
+use crate::rollout::words::grouped;
 use crate::safe;
 use crate::site::ids::RequestId;
 use crate::terms::Gate;
@@ -63,6 +64,13 @@ pub enum Complaint {
     TooSoon,
     /// There is an [obstacle](Confirm::obstacle).
     Obstacle,
+}
+
+/// That the number of machines has to be typed, unless it was or there is one.
+fn number_missing(typed: &Input, machines: u64) -> Option<SafeText> {
+    let typed: String = typed.text().chars().filter(|c| !matches!(c, ',' | ' ')).collect();
+    (machines > 1 && typed != machines.to_string())
+        .then(|| safe!("type the number of machines: {}", grouped(machines)))
 }
 
 /// A part of the dialog that takes keys.
