@@ -1,6 +1,7 @@
 //! The terminal is lent: to verbs of pcm on the site folder, to the console of another machine, to the log of many.
 
 use super::app::Event;
+use super::app::words::count;
 use super::term;
 use super::turn::Console;
 use crate::host::ssh::{self, For, Meaning, Ready};
@@ -38,15 +39,21 @@ impl Console {
         Ok(Event::Said { text, error })
     }
 
-    /// Gives the terminal to the merged log of these hosts until it has ended, which Ctrl-C does.
-    pub(super) fn logs(&mut self, hosts: &[SafeText]) -> std::io::Result<Event> {
+    /// Gives the terminal to the merged log of these machines until it has ended, which Ctrl-C does.
+    pub(super) fn logs(&mut self, of: Vec<(MachineId, Option<SafeText>)>) -> std::io::Result<Event> {
+        let machines: Vec<MachineId> = of.iter().map(|(machine, _)| *machine).collect();
+        // Those of a demo do not exist, and their names may be those of others.
+        if let Err(failure) = self.site.reach(&machines) {
+            return Ok(Event::Said { text: safe!("{failure}"), error: true });
+        }
+        let hosts: Vec<SafeText> = of.into_iter().filter_map(|(_, host)| host).collect();
+        let nameless = machines.len() - hosts.len();
         let hosts: Vec<&str> = hosts.iter().map(SafeText::as_str).collect();
         let words = ["log", "--hosts", &hosts.join(","), "-f"].map(str::to_owned);
         let Some(mut command) = self.site.verb(&words) else {
             return Ok(Event::Said { text: "there is no site folder".into(), error: true });
         };
-        let title = safe!("log of {}; Ctrl-C ends it", crate::text::gathered(hosts).join(", "));
-        let ended = self.lend(&title, &mut command, Then::Wait)?;
+        let ended = self.lend(&log_title(hosts, nameless), &mut command, Then::Wait)?;
         let (text, error) = match ended {
             Some(_) => ("the log is closed".into(), false),
             None => ("the log could not be started".into(), true),
@@ -109,6 +116,15 @@ impl Console {
     }
 }
 
+/// What stands above a log of these hosts; so many machines are not in it, for they have no host name.
+fn log_title<'a>(hosts: impl IntoIterator<Item = &'a str>, nameless: usize) -> SafeText {
+    let without = match nameless {
+        0 => String::new(),
+        n => format!(", without {} that the site has no host name of", count(n, "machine")),
+    };
+    safe!("log of {}{without}; Ctrl-C ends it", crate::text::gathered(hosts).join(", "))
+}
+
 /// Runs a program in the terminal, which is given back.
 fn lent(title: &SafeText, command: &mut Command, then: Then) -> Option<Ended> {
     let mut out = std::io::stdout().lock();
@@ -138,4 +154,18 @@ fn lent(title: &SafeText, command: &mut Command, then: Then) -> Option<Ended> {
         let _ = std::io::stdin().read_line(&mut String::new());
     }
     ended.ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn machines_that_are_not_in_a_log_are_said_above_it() {
+        assert_eq!(log_title(["web-01", "web-02"], 0).as_str(), "log of web-[01,02]; Ctrl-C ends it");
+        assert_eq!(
+            log_title(["web-01"], 2).as_str(),
+            "log of web-01, without 2 machines that the site has no host name of; Ctrl-C ends it"
+        );
+    }
 }

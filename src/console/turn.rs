@@ -189,8 +189,8 @@ impl Console {
                         return Ok(true);
                     }
                 }
-                Effect::Logs(hosts) => {
-                    let said = self.logs(&hosts)?;
+                Effect::Logs(machines) => {
+                    let said = self.logs(machines)?;
                     if self.take(said)? {
                         return Ok(true);
                     }

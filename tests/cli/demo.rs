@@ -1,6 +1,8 @@
 //! `pcm demo --headless`: packages run while one watches, and the folder is gone afterwards.
 
 use super::{command, text};
+#[cfg(unix)]
+use crate::common::pty::Terminal;
 
 #[test]
 fn the_demo_runs_packages_and_leaves_nothing_behind() {
@@ -90,4 +92,27 @@ fn without_a_terminal_the_console_names_what_shows_the_same() {
     let console = command(dir.path(), &[]).output().unwrap();
     assert_eq!(console.status.code(), Some(2));
     assert!(text(&console.stderr).contains("pcm status"));
+}
+
+/// Others may have machines of these names.
+#[cfg(unix)]
+#[test]
+fn no_machine_of_the_demo_is_connected_to() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let dir = tempfile::tempdir().unwrap();
+    let (ssh, called) = (dir.path().join("ssh"), dir.path().join("called"));
+    std::fs::write(&ssh, format!("#!/bin/sh\necho \"$*\" >> {}\nexit 255\n", called.display())).unwrap();
+    std::fs::set_permissions(&ssh, std::fs::Permissions::from_mode(0o755)).unwrap();
+    let mut start = command(dir.path(), &["demo", "--site"]);
+    start.env("PCM_SSH", &ssh);
+    let mut console = Terminal::start(&start, 100, 30);
+    console.wait("Acme Workstation");
+    console.keys("\r\r");
+    console.wait("succeeded");
+    console.keys("l");
+    console.wait("the machines of the demo do not exist");
+    console.keys("c");
+    console.wait(": the machines of the demo do not exist");
+    assert_eq!(console.quit('q'), 0);
+    assert!(!called.exists(), "{}", std::fs::read_to_string(&called).unwrap_or_default());
 }

@@ -125,8 +125,9 @@ pub enum Effect {
     TakeBack(u64),
     /// Give the terminal to the console of this machine of the site; answered by [`Event::Said`].
     Visit(MachineId),
-    /// Give the terminal to the merged log of these hosts; answered by [`Event::Said`].
-    Logs(Vec<SafeText>),
+    /// Give the terminal to the merged log of these machines of the site, those that have a host name; answered by
+    /// [`Event::Said`].
+    Logs(Vec<(MachineId, Option<SafeText>)>),
     /// Write these lines to a new file; answered by [`Event::Said`]. Never over one that exists.
     Save {
         /// As it was typed.

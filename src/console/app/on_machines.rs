@@ -174,12 +174,13 @@ impl App {
             (_, Some(deed)) => Some(self.ask_afar(deed)),
             (Id::MachineConsole, _) => self.rollout.machine().map(|machine| vec![Effect::Visit(machine)]),
             (Id::MachineLog, _) => {
-                let hosts: Vec<SafeText> = self.meant().into_iter().filter_map(|(_, host, _)| host).collect();
-                if hosts.is_empty() {
+                let meant: Vec<_> =
+                    self.meant().into_iter().map(|(machine, host, _)| (machine, host)).collect();
+                if meant.iter().all(|(_, host)| host.is_none()) {
                     self.say(NAMELESS, true);
                     return Some(Vec::new());
                 }
-                Some(vec![Effect::Logs(hosts)])
+                Some(vec![Effect::Logs(meant)])
             }
             _ => None,
         }

@@ -178,7 +178,13 @@ fn what_keeps_a_machine_from_being_reached_is_said_before() {
     stage.keys("Space Space Space r");
     let screen = stage.screen();
     assert!(screen.contains("on 2 machines") && screen.contains("1 without a host name"), "{screen}");
-    stage.keys("Esc");
+    stage.keys("Esc l");
+    let of_log = stage.effects.iter().find_map(|effect| match effect {
+        Effect::Logs(machines) => Some(machines.clone()),
+        _ => None,
+    });
+    let nameless = of_log.unwrap().into_iter().filter(|(_, host)| host.is_none());
+    assert_eq!(nameless.map(|(machine, _)| machine).collect::<Vec<_>>(), [first]);
     stage.app.options.site_folder = false;
     for key in ["r", "h", "c", "l", "S"] {
         stage.keys(key);
@@ -208,7 +214,8 @@ fn the_log_is_that_of_all_that_are_marked_and_a_job_is_sent_again_to_those() {
     let mut stage = waiting(80, 24);
     let meant = rows(&stage, 3);
     let hosts: Vec<_> =
-        stage.app.rollout.machines()[..3].iter().map(|row| row.host.clone().unwrap()).collect();
+        stage.app.rollout.machines()[..3].iter().map(|row| (row.machine, row.host.clone())).collect();
+    assert!(hosts.iter().all(|(_, host)| host.is_some()));
     stage.keys("l");
     assert!(stage.effects.contains(&Effect::Logs(hosts[..1].to_vec())));
     stage.keys("Space Space Space l");
