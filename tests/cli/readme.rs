@@ -1,6 +1,7 @@
 //! README's commands, run as they stand there.
 
 use super::{pcm, text};
+use std::os::unix::fs::PermissionsExt as _;
 use std::process::Command;
 
 /// The commands of a section of README, as they stand there. What a machine's user data says is no command.
@@ -38,16 +39,19 @@ fn the_readme_leads_from_an_empty_folder_to_a_signed_package_on_a_second_machine
     let words = "Package: hello\nVersion: 999.2.10-3\nArchitecture: all\nMaintainer: A <a@acme.example>\nDescription: Hello\n";
     std::fs::write(control, words).unwrap();
     let typed = commands("From an empty folder to a `.deb` on two machines");
-    let typed = typed.replace("/srv/pcm", "$T/share").replace("/etc/fstab", "$T/fstab");
+    let typed = typed.replace("/srv/pcm", "$T/share").replace("/srv/samba/pcm", "$T/share");
+    let typed = typed.replace("/etc/fstab", "$T/fstab");
     let script = format!(
         r#"set -e
-        cargo() {{ :; }}; install() {{ :; }}; mount() {{ :; }}; scp() {{ :; }}
+        cargo() {{ :; }}; mount() {{ :; }}; scp() {{ :; }}
+        install() {{ case "$*" in "-d -m 1775 -g pcm-machines "*) shift 5; mkdir "$@"; chmod 1775 "$@" ;; esac; }}
         hostname() {{ uname -n; }}
         apt-get() {{ dpkg-deb --root-owner-group -b "$T/tree" hello_2.10-3_amd64.deb; }}
         pcm() {{
           case "$*" in
             "service install" | --host\ *\ run\ *) ;;
             check) "$PCM" check || [ $? = 10 ] ;;
+            --host\ *\ check) (second; "$PCM" check || [ $? = 10 ]) ;;
             --host\ *) shift 2; (second; "$PCM" "$@") ;;
             *) "$PCM" "$@" ;;
           esac
@@ -66,6 +70,16 @@ fn the_readme_leads_from_an_empty_folder_to_a_signed_package_on_a_second_machine
     let said = text(&done.stdout);
     assert!(done.status.success(), "{said}\n{}", text(&done.stderr));
     assert!(said.contains("BP004000: configuration") && said.contains("BP004001: configuration"), "{said}");
+    // What the file server lets the machines write is as it was made there, and enough.
+    for folder in ["machines", "despoolr.box"] {
+        let mode = std::fs::metadata(dir.join("share").join(folder)).unwrap().permissions().mode();
+        assert_eq!(mode & 0o7777, 0o1775, "{folder}");
+    }
+    let checked = pcm(&dir.join("second"), &["check", "--json"]);
+    let checked: serde_json::Value = serde_json::from_slice(&checked.stdout).unwrap();
+    let mut items = checked["items"].as_array().unwrap().iter();
+    let report = items.find(|item| item["item"] == "report-location").unwrap();
+    assert_eq!(report["verdict"], "pass", "{report}");
     // What is sent is believed and waits there for its time, or for an operator.
     let explain = ["explain", "BP00001", "--json"];
     let explained = pcm(&dir.join("second"), &explain);
