@@ -69,7 +69,14 @@ fn the_readme_leads_from_an_empty_folder_to_a_signed_package_on_a_second_machine
     let done = bash.output().unwrap();
     let said = text(&done.stdout);
     assert!(done.status.success(), "{said}\n{}", text(&done.stderr));
-    assert!(said.contains("BP004000: configuration") && said.contains("BP004001: configuration"), "{said}");
+    assert!(said.contains("BP004000: configuration"), "{said}");
+    assert!(dir.join("second/pcm.toml").is_file(), "{said}");
+    // Reports of both can be verified: each line has the key that its machine signs with.
+    let machines = std::fs::read_to_string(dir.join("home/site/machines.csv")).unwrap();
+    for line in ["BP004000,", "BP004001,"] {
+        let machine = machines.lines().find(|machine| machine.starts_with(line)).unwrap();
+        assert!(machine.contains(",ssh-ed25519 AAAA"), "{machines}");
+    }
     // What the file server lets the machines write is as it was made there, and enough.
     for folder in ["machines", "despoolr.box"] {
         let mode = std::fs::metadata(dir.join("share").join(folder)).unwrap().permissions().mode();
