@@ -87,6 +87,12 @@ fn the_readme_leads_from_an_empty_folder_to_a_signed_package_on_a_second_machine
     let mut items = checked["items"].as_array().unwrap().iter();
     let report = items.find(|item| item["item"] == "report-location").unwrap();
     assert_eq!(report["verdict"], "pass", "{report}");
+    // The site sees the job, and that nobody has run it yet.
+    let rollout = said.rsplit_once("BP0 ").unwrap().1;
+    assert!(
+        rollout.contains("BP000001") && rollout.contains(" 2 machines") && rollout.contains(" 0%"),
+        "{rollout}"
+    );
     // What is sent is believed and waits there for its time, or for an operator.
     let explain = ["explain", "BP00001", "--json"];
     let explained = pcm(&dir.join("second"), &explain);
