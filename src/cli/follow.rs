@@ -27,8 +27,8 @@ const LONGEST_COPY: Duration = Duration::from_secs(6 * 3_600);
 /// What stands before each line of a package: what it prints cannot be taken for a line of pcm's own.
 pub const MARK: &str = "| ";
 
-/// Waits while the files of a request are being copied: it can only be refused before. Whatever became of them, and whatever else
-/// is in its way, is said by the executor when it is asked to run it.
+/// Waits while the files of a request are being copied, or it is being looked at whether they are needed: it can only be refused
+/// before. Whatever became of them, and whatever else is in its way, is said by the executor when it is asked to run it.
 ///
 /// # Errors
 /// They are still being copied after hours; the executor does not answer for a minute.
@@ -36,7 +36,7 @@ pub fn until_copied(app: &App, client: &Client, id: RequestId) -> Result<()> {
     let (begun, mut answered, mut said) = (Instant::now(), Instant::now(), false);
     loop {
         match client.view(&View::Show(id)) {
-            Ok(Answer::Show(doc)) if doc.copying_since.is_some() => {
+            Ok(Answer::Show(doc)) if doc.looking_up || doc.copying_since.is_some() => {
                 answered = Instant::now();
                 let package = doc.request.package_id.map_or_else(|| id.to_string(), |id| id.to_string());
                 if begun.elapsed() > LONGEST_COPY {
@@ -45,7 +45,7 @@ pub fn until_copied(app: &App, client: &Client, id: RequestId) -> Result<()> {
                     let remedy = format!("See: pcm explain {id}; then try again");
                     return Err(Failure::new(Exit::Refused, Code::ContentMissing.as_str(), what, remedy));
                 }
-                if !said {
+                if !said && doc.copying_since.is_some() {
                     said = true;
                     app.out.note(format!(
                         "the files of {package} are being copied; {id} starts after that, and only while this waits for it"

@@ -298,6 +298,7 @@ fn show_holds_everything_that_is_known() {
         allowed: explain_doc().allowed,
         run_as: "root".into(),
         copying_since: None,
+        looking_up: false,
     };
     insta::assert_snapshot!(shown(show(&doc, &look(80))));
 }

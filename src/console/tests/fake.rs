@@ -199,6 +199,7 @@ fn show(row: RequestDoc, shift: TimeDelta) -> ShowDoc {
         allowed: allowed(&row),
         run_as: "root".into(),
         copying_since: None,
+        looking_up: false,
         request: row,
     }
 }

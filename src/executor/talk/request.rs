@@ -170,6 +170,9 @@ pub struct ShowDoc {
     /// Its files are being copied, or wait for their turn, since then.
     #[serde(default)]
     pub copying_since: Option<Wall>,
+    /// Whether there is anything to do for it is being looked at; only then it is known whether its files are copied.
+    #[serde(default)]
+    pub looking_up: bool,
 }
 
 /// One gate.

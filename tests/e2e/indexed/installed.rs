@@ -356,3 +356,26 @@ fn without_a_service_a_command_looks_itself_before_it_starts_and_when_a_run_has_
         assert_eq!(share.site.ran("ran"), 1);
     }
 }
+
+/// Its files are copied once it is known that there is something to do, which is looked at after the poll.
+#[test]
+fn a_run_that_is_waited_for_directly_after_a_poll_waits_until_it_is_known_whether_files_are_copied() {
+    let mut share = Indexed::by_permissions();
+    share.publish(&[]);
+    let _service = share.site.service();
+    let mut jobs = Vec::new();
+    for n in 1..=20 {
+        let acme = share.site.path(&format!("acme-{n}"));
+        share.does = format!("echo {n} > '{}'", acme.display());
+        let job = share.job_of(n + 2, &format!("[installed_if]\nfile = \"{}\"\n", acme.display()));
+        let id = format!("BP00{n:03}");
+        let job = job.set("request_id", format!("\"{id}\"")).set("mandatory_after", "");
+        let name = format!("BP0000{n:02}");
+        jobs.push(Job { id: name.clone(), ..job.set("job_id", format!("\"{name}\"")) });
+        share.publish(&jobs);
+        share.site.json(&["poll"]);
+        let ran = share.site.pcm(&["run", &id, "--wait", "--json"]);
+        assert!(ran.status.success(), "{n}: {}", text(&ran));
+        assert_eq!(share.site.ran("ran"), n as usize);
+    }
+}

@@ -148,6 +148,12 @@ impl Known {
         need.is_some_and(|need| !self.looked.findings.contains_key(&need.test))
     }
 
+    /// The service has that looked at now, or next.
+    pub(super) fn is_being_looked_up(&self, id: RequestId) -> bool {
+        let need = self.need_of(id).filter(|_| self.service && self.is_unlooked(Some(id)));
+        need.is_some_and(|need| self.looked.under_way || self.looked.wanted.contains(&need.test))
+    }
+
     /// Looks, for whoever has nobody else to do that: within its deadline.
     pub(in super::super) fn look_up(&mut self) {
         let (number, tests) = self.take_wanted();

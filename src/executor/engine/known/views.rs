@@ -272,6 +272,7 @@ impl Views<'_> {
             allowed: self.allowed(id, actor),
             run_as: self.known.run_as(),
             copying_since: request.and_then(|request| self.known.copying_since(request)),
+            looking_up: self.known.is_being_looked_up(id),
         })
     }
 
