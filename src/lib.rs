@@ -56,11 +56,12 @@ pub mod site;
 pub mod terms;
 pub mod text;
 
-/// What the tests from outside need of the console: to panic in a terminal as it would.
+/// What the tests from outside need of the console: to panic in a terminal as it would; and the benchmarks of a log.
 #[doc(hidden)]
 pub mod testing {
     pub use crate::console::term::Guard;
     pub use crate::console::threads::spawn;
+    pub use crate::log::view::{indexed, last_with};
 }
 
 /// Says of a test that it could not be made here, and why; `tests/common` has the same for the tests from outside.

@@ -35,3 +35,12 @@ pub fn identity_at(path: &Path) -> io::Result<Option<FileId>> {
         other => other,
     }
 }
+
+/// Reads from this place on, once; whatever place others read at is not moved where the system can do that. Fewer bytes than
+/// there is room for say nothing; none say that the file ends here.
+///
+/// # Errors
+/// What the system says.
+pub fn read_at(file: &File, at: u64, into: &mut [u8]) -> io::Result<usize> {
+    sys::tail::read_at(file, at, into)
+}

@@ -48,3 +48,17 @@ pub fn count(
     }
     all
 }
+
+/// The same counts in fewer stretches.
+pub fn narrow(buckets: &[Bucket], columns: usize) -> Vec<Bucket> {
+    if columns == 0 || buckets.len() <= columns {
+        return buckets.to_vec();
+    }
+    let part = |n: usize| n * buckets.len() / columns;
+    let sum = |of: &[Bucket]| {
+        let add = |count: fn(&Bucket) -> u32| of.iter().map(count).fold(0, u32::saturating_add);
+        let from = of.first().map_or(Wall::MIN_UTC, |first| first.from);
+        Bucket { from, errors: add(|b| b.errors), warnings: add(|b| b.warnings), total: add(|b| b.total) }
+    };
+    (0..columns).map(|n| sum(&buckets[part(n)..part(n + 1)])).collect()
+}

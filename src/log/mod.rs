@@ -13,11 +13,13 @@ mod faults;
 pub mod follow;
 pub mod formats;
 pub mod histogram;
+pub mod index;
 pub mod last;
 mod least;
 mod level;
 pub mod merge;
 pub mod parse;
+pub mod readat;
 mod record;
 pub mod scan;
 pub mod search;
@@ -25,6 +27,7 @@ pub mod spans;
 #[cfg(test)]
 mod tests;
 pub(crate) mod trace;
+pub mod view;
 pub mod write;
 
 pub use level::Level;

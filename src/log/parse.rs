@@ -40,7 +40,7 @@ impl Parser {
 
     /// The next byte that is pushed stands here in the file.
     pub fn goes_on_at(&mut self, at: u64) {
-        self.base = at.wrapping_sub(self.spans.given().unwrap_or(0));
+        self.base = at.wrapping_sub(self.spans.given_of_file().unwrap_or(0));
     }
 
     /// What is pushed next begins with a record, not with the rest of one.
@@ -50,7 +50,7 @@ impl Parser {
 
     /// Everything before this byte of the file was given out; None where that is not known.
     pub fn position(&self) -> Option<u64> {
-        Some(self.base.wrapping_add(self.spans.given()?))
+        Some(self.base.wrapping_add(self.spans.given_of_file()?))
     }
 
     /// Nothing is held back.
@@ -107,7 +107,7 @@ impl Parser {
         let missing = self.spans.missing(span).0;
         let mut record = Record::of(span, self.spans.bytes(), missing, &self.file, line, &self.zone);
         record.near = record.time.or(self.last_time);
-        let plain = self.spans.given().is_some();
+        let plain = self.spans.given_of_file().is_some();
         record.at = plain.then(|| self.base.wrapping_add(self.spans.begin(span)));
         self.last_time = record.near;
         out.push(record);

@@ -110,8 +110,8 @@ impl Spans {
 
     /// How many bytes were before those that were not given out yet, as [`Spans::offset`]; None where they are no bytes of a
     /// file because they were decoded.
-    pub fn given(&self) -> Option<u64> {
-        self.decoding.is_plain().then(|| self.offset(self.at))
+    pub fn given_of_file(&self) -> Option<u64> {
+        self.decoding.is_plain().then(|| self.given())
     }
 
     /// Nothing is held.
@@ -149,6 +149,60 @@ impl Spans {
             self.push(&piece[..n], n == 0);
         }
         Ok(!self.whole)
+    }
+
+    /// Takes up to `most` bytes that `read` finds now; how many those were. None says nothing of what may come later.
+    ///
+    /// # Errors
+    /// What the source says.
+    pub fn fill(
+        &mut self,
+        most: usize,
+        read: impl FnOnce(&mut [u8]) -> io::Result<usize>,
+    ) -> io::Result<usize> {
+        self.make_room(most);
+        let n = read(&mut self.buffer[self.end..self.end + most])?.min(most);
+        self.end += n;
+        Ok(n)
+    }
+
+    /// No more will come.
+    pub fn no_more(&mut self) {
+        self.whole = true;
+    }
+
+    /// Begins anew at a record that stands so far into a text that is taken as it is; the buffer is used again. `lines`:
+    /// ends of lines before it, where they are to be counted.
+    pub fn restart(&mut self, gone: u64, at_start: bool, lines: Option<u64>, watch: Option<Search>) {
+        *self = Spans {
+            buffer: std::mem::take(&mut self.buffer),
+            scanner: Scanner { at_start },
+            decoding: Decoding::Plain,
+            gone,
+            lines: lines.unwrap_or(0),
+            piece: self.piece,
+            ..Spans::new(watch, lines.is_some())
+        };
+    }
+
+    /// How many bytes were before what was not given out yet.
+    pub fn given(&self) -> u64 {
+        self.offset(self.at)
+    }
+
+    /// How many ends of lines are in all that was read.
+    pub fn ends_of_lines(&self) -> u64 {
+        let more = self.buffer.get(self.counted..self.end).unwrap_or_default();
+        self.lines + memchr::memchr_iter(b'\n', more).count() as u64
+    }
+
+    /// The records among what is held, as if nothing more came. None of them is given out by that.
+    pub fn standing(&self, mut each: impl FnMut(&Span)) {
+        let (mut scanner, mut at) = (self.scanner.clone(), self.at);
+        while let Next::Span(span) = scanner.next(&self.buffer[..self.end], at, true) {
+            at = span.at.end;
+            each(&span);
+        }
     }
 
     /// Takes the next bytes. `last`: no more will come.

@@ -135,6 +135,18 @@ fn main() {
         };
         say("wc -l", "itself", of("wc", &["-l", name]), lines);
         say("pcm log -c, every record", "wc -l", pcm(&["-c"]), lines);
+        let file = File::open(&path).unwrap();
+        let own = |what: &str, with: &str, beside: Duration, work: &dyn Fn() -> u64| {
+            let run = |_| {
+                let start = Instant::now();
+                let found = work();
+                (start.elapsed(), found)
+            };
+            let (took, found) = (0..RUNS).map(run).min().unwrap();
+            let times = took.as_secs_f64() / beside.as_secs_f64();
+            println!("  {what:<34} {took:>10.2?} {times:>7.2} x {with:<8} {:>10}  {found}", "");
+        };
+        own("console: index of all records", "wc -l", lines, &|| pcm::testing::indexed(&file).unwrap());
         let rare = say(
             "grep -a -c -F, rare",
             "wc -l",
@@ -143,6 +155,9 @@ fn main() {
         );
         say("rg -c -F, rare", "grep", of("rg", &["-a", "-c", "-F", "Zugzwang-4711", name]), rare);
         say("pcm log --grep, rare", "grep", pcm(&["--grep", "Zugzwang-4711"]), rare);
+        own("console: rare, back from the end", "grep", rare, &|| {
+            pcm::testing::last_with(&file, "Zugzwang-4711").unwrap().unwrap()
+        });
         say("pcm log --grep, rare, any case", "grep", pcm(&["--grep", "zugzwang-4711"]), rare);
         let some = say("grep -a, 3 %", "wc -l", of("grep", &["-a", "job 17", name]), lines);
         say("rg -a, 3 %", "grep", of("rg", &["-a", "job 17", name]), some);

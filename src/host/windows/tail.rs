@@ -4,6 +4,7 @@ use super::open::{information, named};
 use crate::host::tail::FileId;
 use std::fs::File;
 use std::io;
+use std::os::windows::fs::FileExt;
 use std::path::Path;
 
 pub fn identity(file: &File) -> io::Result<FileId> {
@@ -17,4 +18,8 @@ pub fn identity_at(path: &Path) -> io::Result<Option<FileId>> {
         return Ok(None);
     }
     identity(&named(path)?).map(Some)
+}
+
+pub fn read_at(file: &File, at: u64, into: &mut [u8]) -> io::Result<usize> {
+    file.seek_read(into, at)
 }

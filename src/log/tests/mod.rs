@@ -3,11 +3,13 @@ mod corpus;
 mod follow;
 mod follow_model;
 mod fuzz;
+mod index;
 mod merge;
 mod oracle;
 mod parse;
 mod search;
 mod spans;
+mod view;
 mod write;
 
 use super::{Record, Zoned};

@@ -114,7 +114,7 @@ fn a_type_that_stands_elsewhere_than_lines_have_it_is_found_as_well() {
     }
 }
 
-fn log() -> impl Strategy<Value = Vec<u8>> {
+pub(super) fn log() -> impl Strategy<Value = Vec<u8>> {
     let lines: Vec<&[u8]> = vec![
         b"<![LOG[needle one]LOG]!><time=\"1:2:3\" date=\"1-2-2013\" component=\"Needle\" type=\"3\">\n",
         b"<![LOG[text]LOG]!><time=\"1:2:3\" date=\"1-2-2013\" component=\"c\" type=\"1\">\n",
