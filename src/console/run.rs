@@ -96,6 +96,8 @@ pub fn run(
     let hands = drivers::afar::Hands::new(Arc::clone(&site), to.clone());
     let save = drivers::save::start(&to).map_err(failed)?;
     let logs = logs::start(logs::follow(layout, config, app.options.zone.clone()), &to).map_err(failed)?;
+    let whole = drivers::whole::start(logs::patterns(layout, config), app.options.zone.clone(), &to)
+        .map_err(failed)?;
     listen(&to).map_err(failed)?;
     let glyphs = if caps.ascii { &ui::ASCII } else { &ui::UNICODE };
     let rate = slow_rate(options.slow, terminal::speed());
@@ -118,6 +120,7 @@ pub fn run(
         asker,
         transcripts,
         logs,
+        whole,
         discard,
         save,
         out,

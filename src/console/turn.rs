@@ -2,6 +2,7 @@
 //! console that reads a clock. `run` makes it and lets it turn.
 
 use super::app::rollout::wire::Wish;
+use super::app::whole::Ask;
 use super::app::{App, Effect, Event};
 use super::drivers::afar::Hands;
 use super::drivers::clipboard::{Way, sequence};
@@ -29,6 +30,8 @@ pub struct Console {
     pub(super) asker: Asker,
     pub(super) transcripts: Sender<Option<(RequestId, u32)>>,
     pub(super) logs: Sender<()>,
+    /// Reads a log file as a whole.
+    pub(super) whole: Sender<Ask>,
     /// Takes what nobody wants any more.
     pub(super) discard: Sender<Box<Answer>>,
     /// Writes what is saved.
@@ -171,6 +174,9 @@ impl Console {
                 }
                 Effect::Older => {
                     let _ = self.logs.send(());
+                }
+                Effect::Whole(ask) => {
+                    let _ = self.whole.send(ask);
                 }
                 Effect::Rollout(wish) => {
                     let _ = self.wishes.send(wish);

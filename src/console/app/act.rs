@@ -126,6 +126,8 @@ impl App {
             | Id::Left
             | Id::Right
             | Id::Search
+            | Id::GoTo
+            | Id::WholeFile
             | Id::NextMatch
             | Id::PrevMatch
             | Id::OnlyMatches
@@ -258,6 +260,7 @@ impl App {
         let overlays = std::mem::take(&mut self.overlays);
         self.came_from = Some((self.view, overlays));
         self.view = View::Log;
+        self.file = None;
         if let Some(why) = self.log.go_to(at) {
             self.say(why, true);
         }
@@ -415,6 +418,9 @@ impl App {
     /// A key where text is typed.
     pub(super) fn typed(&mut self, key: Key) -> Vec<Effect> {
         let (now, focus) = (self.now.unwrap_or_default(), self.focus());
+        if self.overlays.is_empty() && focus == Focus::Log && self.types_place(key) {
+            return Vec::new();
+        }
         match self.overlays.last_mut() {
             Some(Overlay::Confirm(confirm)) => {
                 let outcome = confirm.key(key, self.touched, &self.data, now, &self.options.zone);

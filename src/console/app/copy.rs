@@ -1,7 +1,7 @@
 //! What is shown, as lines of text: to be copied, printed on the bare terminal, or saved to a file.
 
 use super::afar::Asked;
-use super::event::LogLine;
+use super::logline::LogLine;
 use super::overlay::Overlay;
 use super::results::Fate;
 use super::state::App;

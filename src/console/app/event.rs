@@ -2,14 +2,15 @@
 
 use super::afar::{Order, Step};
 use super::layout::Layout;
+use super::logline::LogLine;
 use super::rollout::wire::{News, Wish};
+use super::whole;
 use crate::clock::Wall;
 use crate::console::keymap::Key;
 use crate::console::keymap::commands::Id;
 use crate::error::Failure;
 use crate::executor::ask::Question;
 use crate::executor::talk::protocol::Answer;
-use crate::log::Level;
 use crate::site::ids::{MachineId, RequestId};
 use crate::text::SafeText;
 use std::time::Duration;
@@ -44,6 +45,8 @@ pub enum Event {
         /// Whether there are still older ones, and whether they come when they are wanted.
         more: Option<bool>,
     },
+    /// Something of a log file that is read as a whole; the answers to [`Effect::Whole`].
+    Whole(whole::News),
     /// The newest lines of the transcript that is followed.
     Transcript {
         /// Of which request.
@@ -115,6 +118,8 @@ pub enum Effect {
     Transcript(Option<(RequestId, u32)>),
     /// Read log lines older than those that came; answered by [`Event::Older`].
     Older,
+    /// Read this of a whole log file; answered by [`Event::Whole`].
+    Whole(whole::Ask),
     /// Count this for view 5 from now on; answered by [`Event::Rollout`].
     Rollout(Wish),
     /// Give the terminal to this verb of pcm on the site folder until it has ended; answered by [`Event::Said`].
@@ -152,23 +157,4 @@ pub enum Effect {
     Suspend,
     /// End the console.
     Quit,
-}
-
-/// One record of a log, or one of its further lines.
-#[derive(Debug, Clone, PartialEq)]
-pub struct LogLine {
-    /// Name of the file without its folder.
-    pub file: SafeText,
-    /// When, where the record says.
-    pub time: Option<Wall>,
-    /// The same, or that of the record above it in its file: where it stands among those of other files.
-    pub near: Option<Wall>,
-    /// How bad.
-    pub level: Level,
-    /// Who wrote it.
-    pub component: SafeText,
-    /// What.
-    pub text: SafeText,
-    /// It belongs to the record of the line before.
-    pub continued: bool,
 }

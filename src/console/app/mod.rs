@@ -19,7 +19,9 @@ pub mod filter;
 pub mod input;
 pub mod layout;
 pub mod list;
+mod logline;
 pub mod logpane;
+mod look;
 mod marks;
 mod message;
 mod mouse;
@@ -36,11 +38,14 @@ pub mod transcript;
 pub mod until;
 mod update;
 mod view;
+pub mod whole;
 pub mod words;
 
 #[cfg(test)]
 pub use copy::MAX_COPY;
 pub use enabled::{contexts, contexts_below, enabled, matters, may_operate};
-pub use event::{Effect, Event, LogLine, Moment};
+pub use event::{Effect, Event, Moment};
+pub use logline::LogLine;
+
 pub use state::{App, AppOptions, WIDE};
 pub use view::{Focus, Level, View};

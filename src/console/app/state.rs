@@ -17,6 +17,7 @@ use super::rollout::wire::Wish;
 use super::rows::Rows;
 use super::transcript::Transcript;
 use super::view::{Focus, View};
+use super::whole::{Looking, Stats};
 use crate::clock::{Wall, Zone};
 use crate::console::keymap::Keymap;
 use crate::console::keymap::commands::Id;
@@ -112,6 +113,15 @@ pub struct App {
     pub(super) wished: Wish,
     /// The log as a view.
     pub log: LogPane,
+    /// One log file as a whole, in its place.
+    pub file: Option<Box<LogPane>>,
+    /// What is known of the file that is or may be looked at so.
+    pub file_stats: Option<(SafeText, Stats)>,
+    /// What of it is on its way.
+    pub looking: Option<Looking>,
+    /// Of which file it was asked how large it is.
+    pub(super) stats_asked: Option<SafeText>,
+    pub(super) looks: u64,
     /// The log in the overview.
     pub glance: LogPane,
     /// Requests that the operator marked.
@@ -163,7 +173,12 @@ impl App {
             readiness: Cursor::default(),
             rollout: Rollout::default(),
             wished: Wish::default(),
-            log: LogPane::default(),
+            log: LogPane::view(),
+            file: None,
+            file_stats: None,
+            looking: None,
+            stats_asked: None,
+            looks: 0,
             glance: LogPane::overview(),
             marked: BTreeSet::new(),
             results: None,
@@ -216,7 +231,11 @@ impl App {
 
     /// The log of this view: the overview has one of its own.
     pub fn log_pane(&self) -> &LogPane {
-        if self.view == View::Overview { &self.glance } else { &self.log }
+        match &self.file {
+            _ if self.view == View::Overview => &self.glance,
+            Some(file) => file,
+            None => &self.log,
+        }
     }
 
     pub(super) fn log_pane_mut(&mut self) -> &mut LogPane {
@@ -225,7 +244,11 @@ impl App {
 
     /// The same with the keys that what it says may name.
     pub(super) fn log_and_keys(&mut self) -> (&mut LogPane, &Keymap) {
-        let pane = if self.view == View::Overview { &mut self.glance } else { &mut self.log };
+        let pane = match &mut self.file {
+            _ if self.view == View::Overview => &mut self.glance,
+            Some(file) => file,
+            None => &mut self.log,
+        };
         (pane, &self.options.keymap)
     }
 

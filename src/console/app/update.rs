@@ -1,8 +1,9 @@
 //! Events change the app, and say what is to be done about them.
 
 use super::enabled::{contexts, enabled};
-use super::event::{Effect, Event, LogLine};
+use super::event::{Effect, Event};
 use super::layout::{Layout, Pane};
+use super::logline::LogLine;
 use super::message::About;
 use super::overlay::Overlay;
 use super::state::App;
@@ -11,6 +12,7 @@ use super::view::{Focus, View};
 use crate::console::keymap::Key;
 use crate::console::keymap::commands::Id;
 use crate::safe;
+use crate::text::SafeText;
 use std::sync::Arc;
 
 impl App {
@@ -38,9 +40,11 @@ impl App {
             Event::Answered { id, answer } => self.answered(id, answer),
             Event::Log(lines) => {
                 let lines: Vec<Arc<LogLine>> = lines.into_iter().map(Arc::new).collect();
+                let mut files: Vec<SafeText> = lines.iter().map(|line| line.file.clone()).collect();
+                files.dedup();
                 self.glance.push(lines.iter().cloned());
                 self.log.push(lines);
-                Vec::new()
+                self.more_of_file(&files)
             }
             Event::Older { lines, more } => {
                 self.older_asked = false;
@@ -50,6 +54,10 @@ impl App {
                 for text in said.into_iter().flatten() {
                     self.say(text, false);
                 }
+                Vec::new()
+            }
+            Event::Whole(news) => {
+                self.take_of_file(news);
                 Vec::new()
             }
             Event::Transcript { request, attempt, lines, first, cut, fault } => {
@@ -87,6 +95,7 @@ impl App {
         effects.extend(self.wish());
         effects.extend(self.refresh());
         effects.extend(self.follow_transcript());
+        effects.extend(self.look());
         if !self.older_asked && self.log_pane().wants_older() {
             self.older_asked = true;
             effects.push(Effect::Older);
@@ -173,13 +182,18 @@ impl App {
         if key == Key::Ctrl('z') {
             return vec![Effect::Suspend];
         }
-        if self.typing() {
-            return self.typed(key);
-        }
-        match self.options.keymap.command(key, contexts(self)) {
-            Some(id) => self.command(id),
-            None => Vec::new(),
-        }
+        // Enter after a pattern keeps what is looked for.
+        let keeps = key == Key::Enter && self.typing();
+        let mut effects = if keeps { Vec::new() } else { self.stop_waiting() };
+        effects.extend(if self.typing() {
+            self.typed(key)
+        } else {
+            match self.options.keymap.command(key, contexts(self)) {
+                Some(id) => self.command(id),
+                None => Vec::new(),
+            }
+        });
+        effects
     }
 
     /// A command by key or from the palette: done, or said why not.

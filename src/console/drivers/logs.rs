@@ -93,7 +93,8 @@ pub fn start(
     Ok(want)
 }
 
-fn split(record: Record) -> Vec<LogLine> {
+/// The lines of a record.
+pub fn split(record: Record) -> Vec<LogLine> {
     let (file, time, near, component): (SafeText, Option<Wall>, Option<Wall>, SafeText) =
         (record.file, record.time, record.near, record.component);
     let line = |(n, text): (usize, SafeText)| LogLine {
@@ -152,14 +153,20 @@ impl Source for Follower {
 }
 
 /// What the configuration says is to be followed; else the logs in the log folder.
+pub fn patterns(layout: &Layout, config: &Config) -> Vec<PathBuf> {
+    let mut patterns: Vec<PathBuf> = config.log.files.iter().map(PathBuf::from).collect();
+    if patterns.is_empty() {
+        patterns.push(layout.log.join("*.LOG"));
+    }
+    patterns
+}
+
+/// Follows that.
 pub fn follow(
     layout: &Layout,
     config: &Config,
     zone: Zone,
 ) -> impl FnOnce() -> Box<dyn Source> + Send + 'static {
-    let mut patterns: Vec<PathBuf> = config.log.files.iter().map(PathBuf::from).collect();
-    if patterns.is_empty() {
-        patterns.push(layout.log.join("*.LOG"));
-    }
+    let patterns = patterns(layout, config);
     move || Box::new(Follower::open(&patterns, zoned(zone), LAST))
 }

@@ -9,6 +9,7 @@ pub mod logs;
 pub mod rollout;
 pub mod save;
 pub mod transcript;
+pub mod whole;
 
 use super::threads::spawn;
 use crate::console::app::Event;

@@ -21,3 +21,4 @@ pub(crate) mod shown;
 mod site;
 mod stage;
 mod told;
+mod whole;

@@ -6,11 +6,12 @@ use super::line::Line;
 use crate::clock::Wall;
 use crate::console::app::layout::{Pane, Spot};
 use crate::console::app::logpane::{LogPane, TimeDisplay};
+use crate::console::app::whole::Stats;
 use crate::console::app::{App, Focus, LogLine, View, words};
 use crate::console::keymap::commands::Id;
 use crate::console::theme::Scope;
 use crate::log::Level;
-use crate::log::histogram::Bucket;
+use crate::log::histogram::{Bucket, narrow};
 use crate::safe;
 use crate::text::SafeText;
 use ratatui::layout::Rect;
@@ -18,15 +19,19 @@ use ratatui::layout::Rect;
 /// Errors and warnings by time, counted once for a width as long as nothing comes.
 #[derive(Default)]
 pub struct Bars {
-    of: Option<(u64, usize)>,
+    of: Option<(bool, u64, usize)>,
     buckets: Vec<Bucket>,
 }
 
 impl Bars {
-    fn of(&mut self, pane: &LogPane, columns: usize) -> &[Bucket] {
-        let of = Some((pane.revision(), columns));
-        if self.of != of {
-            *self = Bars { of, buckets: pane.histogram(columns) };
+    /// Of all of the file that is looked at, where that was gone through; else of the lines that are here.
+    fn of(&mut self, app: &App, columns: usize) -> &[Bucket] {
+        let stats = app.known_file().filter(|stats| !stats.bars.is_empty());
+        let of = (stats.is_some(), stats.map_or_else(|| app.log.revision(), |stats| stats.read), columns);
+        if self.of != Some(of) {
+            let buckets =
+                stats.map_or_else(|| app.log.histogram(columns), |stats| narrow(&stats.bars, columns));
+            *self = Bars { of: Some(of), buckets };
         }
         &self.buckets
     }
@@ -40,7 +45,7 @@ pub fn draw(app: &App, now: Wall, canvas: &mut Canvas, bars: &mut Bars, area: Re
     let focus = focus && app.overlays.is_empty();
     let pane = app.log_pane();
     canvas.layout.spot(area, Spot::Pane(Focus::Log));
-    let (title, right) = titles(pane, focus, area.width);
+    let (title, right) = titles(app, pane, focus, area.width);
     canvas.rule(area, &title, &right, focus);
     let mut inside = Rect { y: area.y + 1, height: area.height - 1, ..area };
     if app.view == View::Log && area.height >= 14 {
@@ -49,12 +54,15 @@ pub fn draw(app: &App, now: Wall, canvas: &mut Canvas, bars: &mut Bars, area: Re
         inside = Rect { y: inside.y + used, height: inside.height - used, ..inside };
     }
     if let Some(input) = &pane.typing {
-        let line = Line::of("search: ", Scope::Key)
+        let line = Line::of(if pane.going { "go to: " } else { "search: " }, Scope::Key)
             .add(input.before(), Scope::InputFocus)
             .add("_", Scope::InputFocus)
             .add(input.after(), Scope::InputFocus);
         let line = match &pane.bad_pattern {
             Some(why) => line.add(safe!("  {why}"), Scope::MessageError),
+            None if pane.going => {
+                line.add("   14:05, -2h, yesterday, a line, 50%; Enter goes there, Esc stays", Scope::Dim)
+            }
             None => line.add("   Enter keeps, Esc drops", Scope::Dim),
         };
         inside.height -= 1;
@@ -94,9 +102,10 @@ pub fn draw(app: &App, now: Wall, canvas: &mut Canvas, bars: &mut Bars, area: Re
     canvas.lines(inside, &lines);
 }
 
-fn titles(pane: &LogPane, focus: bool, width: u16) -> (Line, Line) {
+fn titles(app: &App, pane: &LogPane, focus: bool, width: u16) -> (Line, Line) {
     let scope = if focus { Scope::TitleFocus } else { Scope::Title };
     let file = match pane.files().len() {
+        _ if pane.whole.is_some() => pane.whole.as_ref().map(|w| w.file.clone()).unwrap_or_default(),
         0 | 1 => pane.file().cloned().unwrap_or_default(),
         n => {
             let names: Vec<_> = pane.files().map(SafeText::as_str).collect();
@@ -105,7 +114,10 @@ fn titles(pane: &LogPane, focus: bool, width: u16) -> (Line, Line) {
         }
     };
     let mut title = Line::of(safe!("LOG {file}"), scope);
-    if pane.follow {
+    if pane.whole.is_some() {
+        let gone = app.known_file().is_some_and(|stats| stats.renamed);
+        title.push(if gone { " WHOLE FILE, rotated away" } else { " WHOLE FILE" }, Scope::Mark);
+    } else if pane.follow {
         title.push(" FOLLOW", Scope::MarkOk);
     } else {
         let new = if pane.unseen > 0 { safe!(" PAUSED +{} new", pane.unseen) } else { " PAUSED".into() };
@@ -125,12 +137,12 @@ fn titles(pane: &LogPane, focus: bool, width: u16) -> (Line, Line) {
         title.push(safe!(" /{}{only}", search.as_str()), Scope::Match);
         // Of matches alone the number of lines says it.
         match pane.matches() {
-            _ if pane.only => {}
+            _ if pane.only || pane.whole.is_some() => {}
             (all, Some(n)) => title.push(safe!(" {n} of {all}"), Scope::Mark),
             (all, None) => title.push(safe!(" {all} found"), Scope::Mark),
         }
     }
-    let (errors, warnings) = pane.faults();
+    let (errors, warnings) = app.log_faults();
     let mut right = Line::new();
     if errors > 0 {
         right.push(safe!("{}", words::count(errors, "error")), Scope::LogError);
@@ -142,12 +154,15 @@ fn titles(pane: &LogPane, focus: bool, width: u16) -> (Line, Line) {
         right.push(safe!("{}", words::count(warnings, "warning")), Scope::LogWarning);
     }
     let (all, shown) = pane.counts();
+    let sep = if errors + warnings > 0 { "; " } else { "" };
+    if let Some(said) = of_file(app, pane) {
+        right.push(safe!("{sep}{said}"), if app.looking.is_some() { Scope::Mark } else { Scope::Dim });
+        return (title, right);
+    }
     if pane.dropped() > 0 {
-        let sep = if errors + warnings > 0 { "; " } else { "" };
         right.push(safe!("{sep}newest {all} lines, the rest is in the file"), Scope::Dim);
         return (title, right);
     }
-    let sep = if errors + warnings > 0 { "; " } else { "" };
     let newest = if pane.more().is_some() { "the newest " } else { "" };
     match pane.more() {
         Some(_) if pane.is_seeking() => {
@@ -161,13 +176,46 @@ fn titles(pane: &LogPane, focus: bool, width: u16) -> (Line, Line) {
     (title, right)
 }
 
+/// How much of a file one looks at, and what of it is looked for.
+fn of_file(app: &App, pane: &LogPane) -> Option<SafeText> {
+    if app.view != View::Log {
+        return None;
+    }
+    if let Some(looking) = app.looking.as_ref().filter(|looking| looking.waited) {
+        let part = looking.part.map(|part| format!(", {part} %")).unwrap_or_default();
+        return Some(safe!("looking in {}{part}", looking.file));
+    }
+    // Among the newest lines may be some of a file that had the name before.
+    let some = |stats: &&Stats| pane.whole.is_some() || pane.counts().0 as u64 <= stats.lines;
+    let stats = app.known_file().filter(some);
+    let lines = stats.map(|stats| match stats.part() {
+        Some(part) => format!("{} lines so far, {part} % counted", stats.lines),
+        None => format!("{} lines", stats.lines),
+    });
+    let line = match pane.line_number() {
+        Some(0) => "a line not counted yet".to_owned(),
+        Some(line) => format!("line {line}"),
+        // Of the newest lines it is said how many they are of all.
+        None => match (pane.whole.is_some(), pane.counts()) {
+            (true, _) => "no line".to_owned(),
+            (false, (all, shown)) if shown < all => format!("{shown} of the newest {all}"),
+            (false, (all, _)) => format!("newest {all}"),
+        },
+    };
+    match lines {
+        Some(lines) => Some(safe!("{line} of {lines}")),
+        None if pane.whole.is_some() => Some(safe!("{line}")),
+        None => None,
+    }
+}
+
 /// Errors and warnings by time, a line each, where there are any and a stretch of time to divide.
 fn histogram(app: &App, now: Wall, glyphs: &'static Glyphs, bars: &mut Bars, width: usize) -> Vec<Line> {
     let zone = &app.options.zone;
-    let (errors, warnings) = app.log.faults();
+    let (errors, warnings) = app.log_faults();
     // What stands to the right of the bars: the time of their ends, and of one of them.
     let room = if width >= 60 { 24 } else { 0 };
-    let buckets = bars.of(&app.log, width.saturating_sub(3 + room).max(1));
+    let buckets = bars.of(app, width.saturating_sub(3 + room).max(1));
     let (Some(first), Some(second)) = (buckets.first(), buckets.get(1)) else { return Vec::new() };
     if errors + warnings == 0 || width < 20 {
         return Vec::new();
@@ -199,7 +247,12 @@ fn nothing(app: &App) -> SafeText {
     let pane = app.log_pane();
     let (all, _) = pane.counts();
     let unfiltered = pane.level == Level::Verbose && pane.component.is_none() && !pane.only;
-    if all > 0 && !pane.polls && unfiltered {
+    if pane.whole.is_some() {
+        match app.looking {
+            Some(_) => "looking in the file".into(),
+            None => "no record of the file passes level, component and filter".into(),
+        }
+    } else if all > 0 && !pane.polls && unfiltered {
         safe!("{all} lines about polls and nothing else; {} in this pane shows them", app.key_of(Id::Polls))
     } else if all > 0 {
         let [level, component, only] = [Id::Level, Id::Component, Id::OnlyMatches].map(|id| app.key_of(id));

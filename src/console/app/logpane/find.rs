@@ -1,8 +1,9 @@
 //! Searching a log, and showing only some of it: by pattern, level and component.
 
 use super::{LineKey, LogPane, Seek};
-use crate::console::app::event::LogLine;
 use crate::console::app::input::Input;
+use crate::console::app::logline::LogLine;
+use crate::console::app::whole::{Sought, Spot, What};
 use crate::console::keymap::commands::Id;
 use crate::console::keymap::{Key, Keymap};
 use crate::log::Level;
@@ -19,6 +20,15 @@ pub(super) struct Before {
     bottom: LineKey,
     unseen: usize,
     only: bool,
+    /// Where the next record of a whole file begins.
+    below: Option<u64>,
+}
+
+impl Before {
+    /// Where the record after the one begins that one was at, in a whole file.
+    pub fn below(&self) -> Option<u64> {
+        self.below
+    }
 }
 
 /// A pattern may not grow larger than this when it is compiled, in bytes.
@@ -36,8 +46,11 @@ impl LogPane {
     }
 
     pub(super) fn passes(&self, line: &LogLine) -> bool {
+        if self.all_count() {
+            return true;
+        }
         line.level >= self.level
-            && (self.polls || !is_of_a_poll(line))
+            && (self.polls || !is_poll(line.level, line.text.as_str()))
             && self.component.as_ref().is_none_or(|wanted| line.component == *wanted)
             && !(self.only && self.search.as_ref().is_some_and(|p| !self.found(p, line)))
     }
@@ -47,6 +60,10 @@ impl LogPane {
     }
 
     fn refilter(&mut self) {
+        if self.whole.is_some() {
+            self.look_anew();
+            return;
+        }
         let passing = self.lines.iter().filter(|(_, line)| self.passes(line));
         self.shown = passing.map(|(key, _)| *key).collect();
         let below = self.shown.len() - self.shown.partition_point(|key| *key <= self.bottom);
@@ -69,8 +86,20 @@ impl LogPane {
         (self.matches.len(), at.map(|at| at + 1))
     }
 
+    /// A place to go to is typed.
+    pub(super) fn start_going(&mut self) {
+        self.start_search();
+        self.going = true;
+    }
+
+    /// It was typed.
+    pub fn end_going(&mut self) {
+        (self.typing, self.going, self.before) = (None, false, None);
+    }
+
     pub(super) fn start_search(&mut self) {
         self.typing = Some(Input::new(200));
+        self.going = false;
         self.bad_pattern = None;
         self.before = Some(Box::new(Before {
             search: self.search.clone(),
@@ -79,12 +108,14 @@ impl LogPane {
             bottom: self.bottom,
             unseen: self.unseen,
             only: self.only,
+            below: self.below(),
         }));
     }
 
     /// Back to where one was when the typing began.
     fn return_to(&mut self, before: &Before) {
         self.search = before.search.clone();
+        self.return_to_line(before.hit.unwrap_or(before.bottom));
         let only = std::mem::replace(&mut self.only, before.only);
         if only || before.only {
             self.refilter();
@@ -144,6 +175,10 @@ impl LogPane {
     /// Takes a key while a search is typed: each shows what is found so far.
     pub fn key(&mut self, key: Key, keys: &Keymap) -> Option<SafeText> {
         self.stop_seeking();
+        if self.going {
+            self.type_place(key);
+            return None;
+        }
         let input = self.typing.as_mut()?;
         match key {
             Key::Esc | Key::Ctrl('c') => {
@@ -162,7 +197,19 @@ impl LogPane {
                 if text.is_empty() {
                     self.set_search(None);
                 }
+                if self.whole.is_some() {
+                    if self.matches.is_empty() {
+                        self.find_typed();
+                    }
+                    return None;
+                }
                 let nothing = self.search.is_some() && self.matches.is_empty();
+                if nothing && self.find_older_in_file() {
+                    let n = self.lines.len();
+                    return Some(safe!(
+                        "nothing matches {text} in the newest {n} lines; looking in the whole file"
+                    ));
+                }
                 if nothing && self.seek_older(Seek::Match) {
                     let n = self.lines.len();
                     return Some(safe!(
@@ -186,10 +233,23 @@ impl LogPane {
         }
     }
 
+    /// Takes a key of a place that is typed; what Enter makes of it is told by whoever knows the time.
+    fn type_place(&mut self, key: Key) {
+        self.bad_pattern = None;
+        if let Key::Esc | Key::Ctrl('c') = key {
+            self.end_going();
+        } else if let Some(input) = self.typing.as_mut() {
+            input.key(key);
+        }
+    }
+
     /// Takes pasted text while a search is typed.
     pub fn paste(&mut self, text: &str) {
         if let Some(input) = self.typing.as_mut() {
             input.insert(text);
+            if self.going {
+                return;
+            }
             let text = input.text().to_owned();
             self.look_for(&text);
         }
@@ -211,6 +271,10 @@ impl LogPane {
             self.before = Some(before);
         }
         self.set_search(pattern);
+        if self.whole.is_some() {
+            self.find_typed();
+            return;
+        }
         // Backwards from the newest line: that is where one looks.
         if !self.matches.is_empty() {
             self.next_match(false);
@@ -236,6 +300,9 @@ impl LogPane {
             true => self.matches.iter().find(|key| Some(**key) > here).copied(),
             false => self.match_above(),
         };
+        if found.is_none() && !forward && self.find_older_in_file() {
+            return Some("no match above in the newest lines; looking in the whole file".into());
+        }
         if found.is_none() && !forward && self.seek_older(Seek::Match) {
             return Some(safe!("no match above in {} lines; looking in older ones", self.lines.len()));
         }
@@ -252,8 +319,17 @@ impl LogPane {
         }
     }
 
+    /// Has the file looked through above the oldest line that is kept.
+    pub(super) fn find_older_in_file(&mut self) -> bool {
+        let oldest = self.lines.iter().find(|(_, line)| !line.continued);
+        let (Some((_, line)), Some(search)) = (oldest, &self.search) else { return false };
+        let from = Spot::Like(line.near, line.text.clone());
+        let what = Sought::Text(SafeText::new(search.as_str()));
+        self.look_at_file(What::Find { from, forward: false, what })
+    }
+
     /// The line that was jumped to, else the one at the bottom.
-    fn here(&self) -> Option<LineKey> {
+    pub(super) fn here(&self) -> Option<LineKey> {
         self.hit.or_else(|| self.shown.get(self.end(self.height).checked_sub(1)?).copied())
     }
 
@@ -270,6 +346,8 @@ impl LogPane {
         self.stop_seeking();
         if self.search.is_some() {
             self.set_search(None);
+        } else if let Some(whole) = &mut self.whole {
+            whole.leave = true;
         } else if !self.follow {
             self.resume();
         } else if self.component.take().is_some() {
@@ -295,8 +373,8 @@ const POLLS: [&str; 6] = [
 ];
 
 /// Whether a line only says that a poll was made.
-fn is_of_a_poll(line: &LogLine) -> bool {
-    line.level <= Level::Info && POLLS.iter().any(|begins| line.text.as_str().starts_with(begins))
+pub fn is_poll(level: Level, text: &str) -> bool {
+    level <= Level::Info && POLLS.iter().any(|begins| text.starts_with(begins))
 }
 
 /// A pattern without regard to case unless it has capitals.

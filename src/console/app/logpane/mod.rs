@@ -1,26 +1,30 @@
 //! A log pane; there are two, that of the overview and a view of its own. The lines of all files live here in the order of
 //! time, each with a key that never changes, so that what one reads stays where it is whatever comes in. `moves` gets about in
-//! them, `find` searches and filters; the drawing is in `ui::log`.
+//! them, `find` searches and filters, `whole` has one file from its beginning to its end; the drawing is in `ui::log`.
 
 mod find;
 mod moves;
 mod older;
 #[cfg(test)]
 mod tests;
+mod whole;
 
 use find::Before;
+pub use find::is_poll;
 use older::Seek;
+pub use whole::Whole;
 
-use super::event::LogLine;
 use super::input::Input;
 use super::layout::Window;
+use super::logline::LogLine;
+use super::whole::What;
 use crate::clock::Wall;
 use crate::log::Level;
 use crate::log::histogram::{Bucket, count};
 use crate::log::merge::Places;
 use crate::text::SafeText;
 use regex::Regex;
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
 /// How many lines are kept; older ones are in the file.
@@ -105,10 +109,18 @@ pub struct LogPane {
     pub shift: usize,
     /// The line that the newest jump went to; it moves with the keys from then on.
     pub hit: Option<LineKey>,
-    /// What the operator marked.
-    marks: BTreeSet<LineKey>,
+    /// What the operator marked, wherever one is in a file.
+    marks: BTreeMap<LineKey, Arc<LogLine>>,
     /// For so many lines the newest frame had room.
     height: usize,
+    /// One file alone may be looked at as a whole from here.
+    reads_files: bool,
+    /// One file is here, of which this is a part.
+    pub whole: Option<Box<Whole>>,
+    /// What is wanted of a file.
+    pub wish: Option<(SafeText, What)>,
+    /// What is typed is a place to go to, no search.
+    pub going: bool,
 }
 
 impl Default for LogPane {
@@ -146,8 +158,12 @@ impl Default for LogPane {
             time: TimeDisplay::default(),
             shift: 0,
             hit: None,
-            marks: BTreeSet::new(),
+            marks: BTreeMap::new(),
             height: 1,
+            reads_files: false,
+            whole: None,
+            wish: None,
+            going: false,
         }
     }
 }
@@ -156,6 +172,11 @@ impl LogPane {
     /// The pane of the overview: without what only says that nothing has happened.
     pub fn overview() -> LogPane {
         LogPane { polls: false, ..LogPane::default() }
+    }
+
+    /// The pane of the log view, from which one file may be looked at as a whole.
+    pub fn view() -> LogPane {
+        LogPane { reads_files: true, ..LogPane::default() }
     }
 
     /// Takes new lines: of one file in its own order, of several by their times.
@@ -251,7 +272,7 @@ impl LogPane {
 
     /// Whether the operator marked this line.
     pub fn is_marked(&self, key: LineKey) -> bool {
-        self.marks.contains(&key)
+        self.marks.contains_key(&key)
     }
 
     /// How many lines are marked.
@@ -306,7 +327,7 @@ impl LogPane {
     /// What is copied: the marked lines, else the one that was jumped to, else those on the screen.
     pub fn chosen(&self) -> Vec<&LogLine> {
         if !self.marks.is_empty() {
-            return self.marks.iter().filter_map(|key| self.line(*key)).collect();
+            return self.marks.values().map(Arc::as_ref).collect();
         }
         match self.hit {
             Some(key) => self.line(key).into_iter().collect(),

@@ -2,12 +2,14 @@
 
 use super::{LineKey, LogPane, Seek, TimeDisplay};
 use crate::clock::Wall;
-use crate::console::app::event::LogLine;
+use crate::console::app::logline::LogLine;
+use crate::console::app::whole::{Spot, What};
 use crate::console::keymap::Keymap;
 use crate::console::keymap::commands::Id;
 use crate::log::Level;
 use crate::safe;
 use crate::text::SafeText;
+use std::sync::Arc;
 
 impl LogPane {
     /// Carries out a command of the log; the text says what came of it where that is not to be seen.
@@ -15,7 +17,18 @@ impl LogPane {
         let page = self.height.max(2) as isize - 1;
         let half = (page + 1) / 2;
         self.stop_seeking();
+        if self.of_whole(id) {
+            return None;
+        }
         match id {
+            Id::Top if self.look_at_file(What::Around(Spot::Start)) => {}
+            Id::Top if self.reads_files && self.whole.is_none() && self.more().is_some() => {
+                self.step(isize::MIN + 1);
+                let key = keys.hint(Id::WholeFile);
+                return Some(safe!("the oldest lines here of several files; {key} shows one of them whole"));
+            }
+            Id::WholeFile => return self.open_file(),
+            Id::GoTo => self.start_going(),
             Id::Down => self.step(1),
             Id::Up => self.step(-1),
             Id::PageDown => self.step(page),
@@ -29,6 +42,9 @@ impl LogPane {
             Id::Follow if self.follow => self.pause(),
             Id::Follow => self.resume(),
             Id::Search => self.start_search(),
+            Id::NextMatch | Id::PrevMatch if self.matches.is_empty() && self.find_older_in_file() => {
+                return Some("no match in the newest lines; looking in the whole file".into());
+            }
             Id::NextMatch | Id::PrevMatch if self.matches.is_empty() => {
                 let looks = self.has_search() && self.seek_older(Seek::Match);
                 let n = self.lines.len();
@@ -42,10 +58,10 @@ impl LogPane {
             }
             Id::NextMatch | Id::PrevMatch => return self.next_match(id == Id::NextMatch),
             Id::NextError | Id::PrevError => {
-                return self.seek(id == Id::NextError, "error or warning", is_fault);
+                return self.seek(id == Id::NextError, "error or warning", |_, _, line| is_fault(line));
             }
             Id::NextMark | Id::PrevMark => {
-                let marked = |pane: &LogPane, key: LineKey, _: &LogLine| pane.marks.contains(&key);
+                let marked = |pane: &LogPane, key: LineKey, _: &LogLine| pane.is_marked(key);
                 return self.seek(id == Id::NextMark, "marked line", marked);
             }
             Id::LogMark => return self.mark(keys),
@@ -66,6 +82,20 @@ impl LogPane {
         None
     }
 
+    /// The file of the line at which one is, as a whole, from that line on.
+    fn open_file(&mut self) -> Option<SafeText> {
+        if !self.reads_files {
+            return Some("only in the log view".into());
+        }
+        let here = self.hit.or_else(|| self.shown.get(self.end(self.height).checked_sub(1)?).copied());
+        let Some((file, spot)) = here.and_then(|key| Some((self.line(key)?.file.clone(), self.like(key)?)))
+        else {
+            return Some("no line is here whose file could be shown".into());
+        };
+        self.wish = Some((file, What::Around(spot)));
+        None
+    }
+
     /// Stays at the lines that are shown now.
     fn pause(&mut self) {
         if self.follow {
@@ -75,7 +105,7 @@ impl LogPane {
         }
     }
 
-    pub(super) fn resume(&mut self) {
+    pub fn resume(&mut self) {
         self.follow = true;
         self.third = None;
         self.unseen = 0;
@@ -102,6 +132,14 @@ impl LogPane {
     fn scroll(&mut self, by: isize) {
         if by < 0 {
             self.pause();
+            // What is above the oldest line that is kept is in the file.
+            let oldest = self.shown.front().copied().filter(|_| self.end(self.height) <= self.height);
+            if self.more() == Some(false)
+                && let Some(spot) = oldest.and_then(|key| self.like(key))
+                && self.look_at_file(What::Around(spot))
+            {
+                return;
+            }
         } else if self.follow {
             return;
         }
@@ -164,7 +202,7 @@ impl LogPane {
 
     /// Whether there is an error or a warning in this direction from where one is.
     pub fn has_fault(&self, forward: bool) -> bool {
-        self.faults() != (0, 0) && self.find(forward, is_fault).is_some()
+        self.faults() != (0, 0) && self.find(forward, |_, _, line| is_fault(line)).is_some()
     }
 
     /// Marks the line that was jumped to, else the one at the bottom; or takes its mark away.
@@ -172,8 +210,9 @@ impl LogPane {
         self.pause();
         let key = self.hit.or_else(|| self.shown.get(self.end(self.height).checked_sub(1)?).copied())?;
         self.hit = Some(key);
-        if !self.marks.remove(&key) {
-            self.marks.insert(key);
+        if self.marks.remove(&key).is_none() {
+            let line = self.line(key)?.clone();
+            self.marks.insert(key, Arc::new(line));
         }
         Some(match self.marks.len() {
             0 => "no line is marked".into(),
@@ -191,6 +230,10 @@ impl LogPane {
     pub fn go_to(&mut self, at: Wall) -> Option<SafeText> {
         // A log writes whole seconds, a run's start has parts of one.
         let at = at - chrono::TimeDelta::milliseconds(i64::from(at.timestamp_subsec_millis()));
+        if let Some(whole) = &self.whole {
+            self.wish = Some((whole.file.clone(), What::Around(Spot::Time(at))));
+            return None;
+        }
         let found = self.shown.partition_point(|(place, _)| *place < at);
         if found >= self.shown.len() {
             return Some(match self.lines.is_empty() {
@@ -199,6 +242,9 @@ impl LogPane {
             });
         }
         let before = self.begins().is_some_and(|begins| begins > at);
+        if before && self.look_at_file(What::Around(Spot::Time(at))) {
+            return Some("that is older than the lines here; looking in the whole file".into());
+        }
         if before && self.seek_older(Seek::Time(at)) {
             return Some("that is older than the lines here; looking in older ones".into());
         }
@@ -209,6 +255,6 @@ impl LogPane {
     }
 }
 
-fn is_fault(_: &LogPane, _: LineKey, line: &LogLine) -> bool {
+pub(super) fn is_fault(line: &LogLine) -> bool {
     line.level >= Level::Warning && !line.continued
 }

@@ -3,7 +3,7 @@
 
 use super::{LogPane, MAX_BYTES, MAX_LINES};
 use crate::clock::Wall;
-use crate::console::app::event::LogLine;
+use crate::console::app::logline::LogLine;
 use crate::text::SafeText;
 use std::sync::Arc;
 

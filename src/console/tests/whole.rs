@@ -1,0 +1,324 @@
+//! One log file as a whole in the log view: with the thread that reads it, on a file of some thousand lines of which the
+//! newest five hundred came first.
+
+use super::fake::{Fake, NOW, at};
+use super::stage::Stage;
+use crate::clock::Zone;
+use crate::console::app::logpane::LogPane;
+use crate::console::app::whole::{Ask, What};
+use crate::console::app::{Effect, Event, LogLine};
+use crate::console::drivers::{Incoming, whole};
+use crate::log::Level;
+use chrono::TimeDelta;
+use std::path::PathBuf;
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::time::Duration;
+
+const LINES: i64 = 6_000;
+
+struct Hall {
+    stage: Stage,
+    ask: Sender<Ask>,
+    from: Receiver<Incoming>,
+    path: PathBuf,
+    _folder: tempfile::TempDir,
+}
+
+/// The text of a line, by its number from 1.
+fn text(n: i64) -> String {
+    let rare = if n == 77 || n == 5_200 { " Zugzwang" } else { "" };
+    format!("this is line {n} of many{rare}")
+}
+
+fn level(n: i64) -> Level {
+    if n % 1_500 == 3 { Level::Error } else { Level::Info }
+}
+
+fn time(n: i64) -> crate::clock::Wall {
+    at(NOW) + TimeDelta::seconds(2 * (n - LINES))
+}
+
+fn written(n: i64) -> String {
+    let kind = if level(n) == Level::Error { 3 } else { 1 };
+    let time = time(n);
+    format!(
+        "<![LOG[{}]LOG]!><time=\"{}.000+000\" date=\"{}\" component=\"P{}\" context=\"\" type=\"{kind}\" thread=\"1\" file=\"\">\r\n",
+        text(n),
+        time.format("%H:%M:%S"),
+        time.format("%m-%d-%Y"),
+        n % 2,
+    )
+}
+
+fn shown(n: i64) -> LogLine {
+    LogLine {
+        file: "PACMAN.LOG".into(),
+        time: Some(time(n)),
+        near: Some(time(n)),
+        level: level(n),
+        component: format!("P{}", n % 2).as_str().into(),
+        text: text(n).as_str().into(),
+        continued: false,
+    }
+}
+
+impl Hall {
+    fn new() -> Hall {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("PACMAN.LOG");
+        std::fs::write(&path, (1..=LINES).map(written).collect::<String>()).unwrap();
+        let (to, from) = channel();
+        let ask = whole::start(vec![folder.path().join("*.LOG")], Zone::utc(), &to).unwrap();
+        let mut stage = Stage::with(100, 20, Fake::new(), false);
+        stage.app.log = LogPane::view();
+        stage.keys("3");
+        stage.event(Event::Log((LINES - 499..=LINES).map(shown).collect()));
+        stage.event(Event::Older { lines: Vec::new(), more: Some(true) });
+        let mut hall = Hall { stage, ask, from, path, _folder: folder };
+        hall.settle();
+        hall
+    }
+
+    /// Carries questions to the thread and answers back until nothing is on its way.
+    fn settle(&mut self) {
+        loop {
+            for effect in std::mem::take(&mut self.stage.effects) {
+                if let Effect::Whole(ask) = effect {
+                    self.ask.send(ask).unwrap();
+                }
+            }
+            let counted = self.stage.app.file_stats.as_ref().is_some_and(|(_, stats)| stats.part().is_none());
+            if counted && self.stage.app.looking.is_none() {
+                return;
+            }
+            match self.from.recv_timeout(Duration::from_secs(60)) {
+                Ok(Incoming::Event(event)) => self.stage.event(event),
+                other => panic!("{other:?}\n{}", self.stage.screen()),
+            }
+        }
+    }
+
+    fn keys(&mut self, keys: &str) -> String {
+        for key in keys.split(' ') {
+            self.stage.keys(key);
+            self.settle();
+        }
+        self.stage.screen()
+    }
+
+    /// The numbers of the lines on the screen.
+    fn numbers(&self) -> Vec<i64> {
+        let screen = self.stage.screen();
+        let number = |line: &str| line.split_once("this is line ")?.1.split(' ').next()?.parse().ok();
+        screen.lines().filter_map(number).collect()
+    }
+}
+
+#[test]
+fn home_is_the_first_line_of_the_file_and_end_follows_the_newest_again() {
+    let mut hall = Hall::new();
+    let screen = hall.stage.screen();
+    assert!(screen.contains("FOLLOW") && screen.contains("newest 500 of 6000 lines"), "{screen}");
+    assert!(screen.contains("4 errors"), "of all of the file, not of the lines that are here\n{screen}");
+    let screen = hall.keys("Home");
+    assert!(screen.contains("LOG PACMAN.LOG WHOLE FILE") && screen.contains("of 6000 lines"), "{screen}");
+    assert_eq!(hall.numbers()[0], 1, "{screen}");
+    let screen = hall.keys("End");
+    assert!(screen.contains("FOLLOW") && !screen.contains("WHOLE"), "{screen}");
+    assert_eq!(hall.numbers().last(), Some(&LINES), "{screen}");
+}
+
+#[test]
+fn paging_through_a_file_shows_each_line_once_both_ways() {
+    let mut hall = Hall::new();
+    hall.keys("Home");
+    let mut seen = hall.numbers();
+    while seen.len() < 5_000 {
+        let last = *seen.last().unwrap();
+        hall.keys("PgDn");
+        let page = hall.numbers();
+        assert!(page.windows(2).all(|two| two[1] == two[0] + 1), "{page:?}");
+        assert!(page[0] <= last + 1 && *page.last().unwrap() > last, "{last} {page:?}");
+        seen.extend(page.into_iter().filter(|n| *n > last));
+    }
+    assert!(seen.iter().enumerate().all(|(n, line)| *line == n as i64 + 1));
+    let mut first = hall.numbers()[0];
+    while first > 1 {
+        hall.keys("PgUp");
+        let page = hall.numbers();
+        assert!(page.windows(2).all(|two| two[1] == two[0] + 1), "{page:?}");
+        assert!(page[0] < first && *page.last().unwrap() + 1 >= first, "{first} {page:?}");
+        first = page[0];
+    }
+}
+
+#[test]
+fn a_search_goes_over_the_whole_file_both_ways_and_says_when_it_wraps() {
+    let mut hall = Hall::new();
+    hall.stage.keys("/ 'Zugzwang'");
+    let screen = hall.keys("Enter");
+    assert!(hall.numbers().contains(&5_200) && screen.contains("WHOLE FILE"), "{screen}");
+    hall.keys("N");
+    assert!(hall.numbers().contains(&77));
+    let screen = hall.keys("N");
+    assert!(hall.numbers().contains(&5_200) && screen.contains("wrapped"), "{screen}");
+    let screen = hall.keys("n");
+    assert!(hall.numbers().contains(&77) && screen.contains("wrapped"), "{screen}");
+    // Typed anew: what is found so far with each letter, and Esc goes back.
+    hall.keys("/ 'line_5200' Esc");
+    assert!(hall.numbers().contains(&77));
+    hall.keys("/ 'line_5999' Enter");
+    assert!(hall.numbers().contains(&5_999));
+    let screen = hall.keys("/ 'nowhere' Enter");
+    assert!(screen.contains("nothing that matches is in all of PACMAN.LOG"), "{screen}");
+}
+
+#[test]
+fn a_level_a_component_and_a_pattern_count_in_all_of_the_file() {
+    let mut hall = Hall::new();
+    hall.keys("Home l l l");
+    assert_eq!(hall.numbers(), [3, 1_503, 3_003, 4_503]);
+    hall.keys("l");
+    assert!(hall.numbers().len() > 10);
+    hall.keys("/ 'Zugzwang' Enter &");
+    assert_eq!(hall.numbers(), [77, 5_200]);
+    hall.keys("&");
+    assert!(hall.numbers().len() > 10);
+    hall.keys(">");
+    let screen = hall.keys(">");
+    let errors = hall.numbers().into_iter().filter(|n| level(*n) == Level::Error).count();
+    assert_eq!(errors, 1, "{screen}");
+}
+
+#[test]
+fn a_time_a_line_and_a_part_are_gone_to() {
+    let mut hall = Hall::new();
+    for (typed, line) in [("50%", 3_001), ("4321", 4_321), ("2h", 2_400), ("-3h", 600)] {
+        let screen = hall.keys(&format!("@ '{typed}' Enter"));
+        assert!(hall.numbers().contains(&line), "{typed}\n{screen}");
+        assert!(screen.contains(&format!("line {line} of 6000 lines")), "{typed}\n{screen}");
+    }
+    let screen = hall.keys("@ 'soon' Enter");
+    assert!(screen.contains("is not a time"), "{screen}");
+}
+
+#[test]
+fn a_mark_is_found_and_copied_wherever_one_is() {
+    let mut hall = Hall::new();
+    hall.keys("@ '100' Enter m @ '4000' Enter m Home");
+    hall.keys("u");
+    assert!(hall.numbers().contains(&100));
+    hall.keys("u");
+    assert!(hall.numbers().contains(&4_000));
+    let chosen: Vec<_> =
+        hall.stage.app.log_pane().chosen().iter().map(|line| line.text.to_string()).collect();
+    assert_eq!(chosen, [text(100), text(4_000)]);
+}
+
+#[test]
+fn what_comes_to_the_file_is_counted_and_shown_at_its_end() {
+    let mut hall = Hall::new();
+    hall.keys("@ '100%' Enter");
+    let more: String = (LINES + 1..=LINES + 20).map(written).collect();
+    let mut file = std::fs::OpenOptions::new().append(true).open(&hall.path).unwrap();
+    std::io::Write::write_all(&mut file, more.as_bytes()).unwrap();
+    hall.stage.event(Event::Log((LINES + 1..=LINES + 20).map(shown).collect()));
+    let asked = hall
+        .stage
+        .effects
+        .iter()
+        .any(|effect| matches!(effect, Effect::Whole(ask) if ask.what == What::Stats));
+    assert!(asked);
+    for effect in std::mem::take(&mut hall.stage.effects) {
+        if let Effect::Whole(ask) = effect {
+            hall.ask.send(ask).unwrap();
+        }
+    }
+    while !hall.stage.screen().contains("of 6020 lines") {
+        match hall.from.recv_timeout(Duration::from_secs(60)) {
+            Ok(Incoming::Event(event)) => hall.stage.event(event),
+            other => panic!("{other:?}\n{}", hall.stage.screen()),
+        }
+    }
+    hall.settle();
+    hall.keys("PgDn PgDn PgDn");
+    assert_eq!(hall.numbers().last(), Some(&(LINES + 20)));
+}
+
+#[test]
+fn a_file_that_was_cut_is_left_with_a_word() {
+    let mut hall = Hall::new();
+    hall.keys("Home");
+    std::fs::write(&hall.path, written(1)).unwrap();
+    hall.stage.keys("@ '3000' Enter");
+    for effect in std::mem::take(&mut hall.stage.effects) {
+        if let Effect::Whole(ask) = effect {
+            hall.ask.send(ask).unwrap();
+        }
+    }
+    while hall.stage.app.looking.is_some() {
+        match hall.from.recv_timeout(Duration::from_secs(60)) {
+            Ok(Incoming::Event(event)) => hall.stage.event(event),
+            other => panic!("{other:?}"),
+        }
+    }
+    let screen = hall.stage.screen();
+    assert!(screen.contains("PACMAN.LOG was cut or written anew; these are the newest lines"), "{screen}");
+    assert!(screen.contains("FOLLOW"), "{screen}");
+}
+
+#[test]
+fn a_file_that_was_renamed_is_looked_at_to_its_end_and_left_for_the_new_one() {
+    let mut hall = Hall::new();
+    hall.keys("Home");
+    std::fs::rename(&hall.path, hall.path.with_extension("1")).unwrap();
+    std::fs::write(&hall.path, (1..=40).map(written).collect::<String>()).unwrap();
+    hall.stage.event(Event::Log(vec![shown(LINES)]));
+    for effect in std::mem::take(&mut hall.stage.effects) {
+        if let Effect::Whole(ask) = effect {
+            hall.ask.send(ask).unwrap();
+        }
+    }
+    while !hall.stage.screen().contains("WHOLE FILE, rotated away") {
+        match hall.from.recv_timeout(Duration::from_secs(60)) {
+            Ok(Incoming::Event(event)) => hall.stage.event(event),
+            other => panic!("{other:?}\n{}", hall.stage.screen()),
+        }
+    }
+    let screen = hall.keys("@ '4000' Enter");
+    assert!(hall.numbers().contains(&4_000), "{screen}");
+    let screen = hall.keys("End Home");
+    assert!(screen.contains("of 40 lines") && !screen.contains("rotated away"), "{screen}");
+}
+
+#[test]
+fn the_next_key_ends_what_is_waited_for() {
+    let mut hall = Hall::new();
+    hall.stage.keys("Home");
+    let screen = hall.stage.screen();
+    assert!(screen.contains("looking in PACMAN.LOG"), "{screen}");
+    hall.stage.keys("z");
+    assert!(!hall.stage.screen().contains("looking in"));
+    let stop = hall
+        .stage
+        .effects
+        .iter()
+        .any(|effect| matches!(effect, Effect::Whole(ask) if ask.what == What::Stop));
+    assert!(stop && hall.stage.app.looking.is_none());
+    hall.settle();
+    assert!(hall.stage.screen().contains("FOLLOW"), "what was asked before is not shown any more");
+}
+
+#[test]
+fn of_several_files_one_is_shown_whole() {
+    let mut hall = Hall::new();
+    let mut other = shown(LINES);
+    other.file = "OTHER.LOG".into();
+    hall.stage.event(Event::Log(vec![other]));
+    hall.keys("k k");
+    let screen = hall.keys("o");
+    assert!(screen.contains("LOG PACMAN.LOG WHOLE FILE"), "{screen}");
+    assert!(hall.numbers().contains(&(LINES - 1)), "{screen}");
+    let screen = hall.keys("o");
+    assert!(!screen.contains("WHOLE"), "{screen}");
+}
