@@ -213,7 +213,7 @@ impl Index {
     }
 
     fn add(&mut self, span: &Span) {
-        let (at, end) = (self.spans.offset(span.at.start), self.spans.offset(span.at.end));
+        let (at, end) = (self.spans.begin(span), self.spans.offset(span.at.end));
         self.blank += at - self.end;
         self.in_records += end - at;
         self.end = end;

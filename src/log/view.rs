@@ -190,7 +190,7 @@ impl<'a, S: ReadAt> View<'a, S> {
         let reached = self.spans(buffer, begin, self.size, &Filter::default(), go, |spans, span| {
             let time = span.facts(spans.bytes()).stamp.resolve(self.zone.as_ref()).0;
             if time.is_some_and(|time| time >= at) {
-                found = Some(spans.offset(span.at.start));
+                found = Some(spans.begin(span));
             }
             found.is_none()
         })?;
@@ -209,7 +209,7 @@ impl<'a, S: ReadAt> View<'a, S> {
         let (mut n, mut found) = (blocks[block].record, None);
         self.spans(buffer, blocks[block].at, self.size, &Filter::default(), &mut |_| true, |spans, span| {
             if n == number {
-                found = Some(spans.offset(span.at.start));
+                found = Some(spans.begin(span));
             }
             n += 1;
             found.is_none()
@@ -230,7 +230,7 @@ impl<'a, S: ReadAt> View<'a, S> {
         self.spans(buffer, blocks[block].at, self.size, &Filter::default(), &mut |_| true, |spans, span| {
             let is_before = spans.line(span) <= line;
             if is_before {
-                found = Some(spans.offset(span.at.start));
+                found = Some(spans.begin(span));
             }
             is_before
         })?;
@@ -315,7 +315,7 @@ impl<'a, S: ReadAt> View<'a, S> {
                 return true;
             }
             let line = spans.line(span);
-            let range = spans.offset(span.at.start)..spans.offset(span.at.end);
+            let range = spans.begin(span)..spans.offset(span.at.end);
             let record = Record::of(span, spans.bytes(), missing, self.name, line, self.zone);
             each(Item { at: range.start, end: range.end, record })
         })

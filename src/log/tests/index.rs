@@ -17,7 +17,7 @@ pub fn all(bytes: &[u8]) -> Vec<Known> {
     spans.push(bytes, true);
     let mut known = Vec::new();
     while let Some(span) = spans.next(true) {
-        let (at, end) = (spans.offset(span.at.start), spans.offset(span.at.end));
+        let (at, end) = (spans.begin(&span), spans.offset(span.at.end));
         let time = span.facts(spans.bytes()).stamp.resolve(west(0).as_ref()).0;
         known.push((at, end, spans.line(&span), span.level, time));
     }

@@ -21,7 +21,7 @@ fn model(bytes: &[u8], filter: &Filter) -> (Vec<Known>, Vec<(u64, u64, Record)>)
         if filter.passes(&span, spans.bytes(), watched) {
             let line = spans.line(&span);
             let record = Record::of(&span, spans.bytes(), missing, &"x".into(), line, &west(0));
-            passing.push((spans.offset(span.at.start), spans.offset(span.at.end), record));
+            passing.push((spans.begin(&span), spans.offset(span.at.end), record));
         }
     }
     (all(bytes), passing)
