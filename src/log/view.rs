@@ -107,8 +107,8 @@ impl<'a, S: ReadAt> View<'a, S> {
                 None => start,
             };
             let until = self.stretch_end(start, filter);
-            let reached = self.records(buffer, begin, until, filter, go, |item| {
-                if item.at >= from {
+            let reached = self.records(buffer, begin, self.line_end(until)?, filter, go, |item| {
+                if item.at >= from && item.at < until {
                     found.reached = item.end;
                     found.items.push_back(item);
                 }
@@ -121,7 +121,7 @@ impl<'a, S: ReadAt> View<'a, S> {
             if found.items.len() >= most {
                 return Ok(found);
             }
-            found.reached = reached;
+            found.reached = reached.min(until);
             if until >= self.size {
                 found.done = true;
                 return Ok(found);
@@ -152,7 +152,7 @@ impl<'a, S: ReadAt> View<'a, S> {
             let begin = self.before(end)?;
             let wanted = most - found.items.len();
             let mut last = VecDeque::new();
-            let reached = self.records(buffer, begin, end, filter, go, |item| {
+            let reached = self.records(buffer, begin, self.line_end(end)?, filter, go, |item| {
                 if item.at < end {
                     last.push_back(item);
                 }
@@ -297,6 +297,15 @@ impl<'a, S: ReadAt> View<'a, S> {
             }
             reach *= 4;
         }
+    }
+
+    /// The end of the line that a place is in: what a record is that ends within a line is told by all of that.
+    fn line_end(&self, at: u64) -> io::Result<u64> {
+        if at == 0 || at >= self.size || self.source.part(at - 1, 1)? == b"\n" {
+            return Ok(at);
+        }
+        let rest = self.source.part(at, PIECE)?;
+        Ok(at + memchr::memchr(b'\n', &rest).map_or(rest.len(), |end| end + 1) as u64)
     }
 
     /// The records that pass and begin in a range, until one is enough. How far it came; `None`: it was told to stop.
