@@ -68,7 +68,7 @@ fn holds(index: &Index, bytes: &[u8]) {
 }
 
 proptest! {
-    #![proptest_config(cases(1500))]
+    #![proptest_config(cases(600))]
 
     #[test]
     fn the_index_of_a_file_that_grows_has_all_records_at_their_places(

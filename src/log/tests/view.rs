@@ -98,7 +98,7 @@ fn zone() -> (SafeText, Zoned) {
 }
 
 proptest! {
-    #![proptest_config(cases(1500))]
+    #![proptest_config(cases(600))]
 
     #[test]
     fn from_any_record_both_ways_as_in_a_list_of_all(
