@@ -174,7 +174,12 @@ impl App {
                 let what = if fault { "no error or warning that is shown" } else { "nothing that matches" };
                 self.say(safe!("{what} is in all of {file}"), false);
             }
-            Came::Failed(why) => self.say(safe!("{file}: {why}"), true),
+            Came::Failed(why) => {
+                if let (Some(pane), What::Older(_) | What::Newer(_)) = (&mut self.file, &looking.what) {
+                    pane.stick();
+                }
+                self.say(safe!("{file}: {why}"), true);
+            }
             Came::Stats(_) | Came::Changed => {}
         }
     }

@@ -5,7 +5,7 @@ use super::fake::{Fake, NOW, at};
 use super::stage::Stage;
 use crate::clock::Zone;
 use crate::console::app::logpane::LogPane;
-use crate::console::app::whole::{Ask, What};
+use crate::console::app::whole::{Ask, Came, News, What};
 use crate::console::app::{Effect, Event, LogLine};
 use crate::console::drivers::{Incoming, whole};
 use crate::log::Level;
@@ -325,4 +325,28 @@ fn of_several_files_one_is_shown_whole() {
     hall.stage.keys("o");
     let screen = hall.stage.screen();
     assert!(!screen.contains("WHOLE"), "{screen}");
+}
+
+#[test]
+fn what_cannot_be_read_is_said_and_asked_for_again_by_the_next_key_only() {
+    let mut hall = Hall::new();
+    hall.keys("Home");
+    let asks = |hall: &mut Hall| {
+        let newer =
+            |effect: Effect| matches!(effect, Effect::Whole(ask) if matches!(ask.what, What::Newer(_)));
+        std::mem::take(&mut hall.stage.effects).into_iter().any(newer)
+    };
+    while !asks(&mut hall) {
+        hall.stage.keys("PgDn");
+    }
+    let id = hall.stage.app.looking.as_ref().unwrap().id;
+    let came = Came::Failed("the share is away".into());
+    hall.stage.event(Event::Whole(News { id, file: "PACMAN.LOG".into(), came }));
+    assert!(!asks(&mut hall), "a folder that is away is not asked without an end");
+    let screen = hall.stage.screen();
+    assert!(screen.contains("PACMAN.LOG: the share is away"), "{screen}");
+    hall.stage.event(Event::Log(vec![shown(LINES)]));
+    assert!(!asks(&mut hall));
+    hall.stage.keys("PgDn");
+    assert!(asks(&mut hall));
 }

@@ -250,6 +250,9 @@ fn nothing(app: &App) -> SafeText {
     if pane.whole.is_some() {
         match app.looking {
             Some(_) => "looking in the file".into(),
+            None if pane.misses() => {
+                "not all of the file could be read, and nothing of what was is shown".into()
+            }
             None => "no record of the file passes level, component and filter".into(),
         }
     } else if all > 0 && !pane.polls && unfiltered {

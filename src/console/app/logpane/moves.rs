@@ -17,6 +17,7 @@ impl LogPane {
         let page = self.height.max(2) as isize - 1;
         let half = (page + 1) / 2;
         self.stop_seeking();
+        self.set_stuck(false);
         if self.of_whole(id) {
             return None;
         }

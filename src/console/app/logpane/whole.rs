@@ -32,6 +32,8 @@ pub struct Whole {
     numbers: BTreeMap<u64, u64>,
     /// The newest lines of all are wanted again.
     pub leave: bool,
+    /// What is missing here could not be read; it is asked for again when a command comes.
+    stuck: bool,
 }
 
 fn key(place: u64, line: usize) -> LineKey {
@@ -64,6 +66,7 @@ impl LogPane {
                 bottom: false,
                 numbers: BTreeMap::new(),
                 leave: false,
+                stuck: false,
             })),
             ..LogPane::default()
         }
@@ -226,6 +229,7 @@ impl LogPane {
         whole.numbers.clear();
         (whole.above, whole.below) = ends;
         (whole.top, whole.bottom) = all;
+        whole.stuck = false;
         self.take_rows(rows);
         let at = hit.map_or(0, |hit| self.shown.partition_point(|known| *known < key(hit, 0)));
         match hit {
@@ -314,13 +318,29 @@ impl LogPane {
 
     /// What is missing here of what is shown or soon will be.
     pub fn lacks(&self) -> Option<What> {
-        let whole = self.whole.as_ref()?;
+        let whole = self.whole.as_ref().filter(|whole| !whole.stuck)?;
         let end = self.end(self.height);
         if !whole.bottom && self.shown.len() < end + self.height {
             return Some(What::Newer(whole.below));
         }
         let above = end.saturating_sub(self.height);
         (!whole.top && above < self.height).then_some(What::Older(whole.above))
+    }
+
+    /// What is missing here cannot be read now. Asked for again at once it would fail again, without an end.
+    pub fn stick(&mut self) {
+        self.set_stuck(true);
+    }
+
+    pub(super) fn set_stuck(&mut self, stuck: bool) {
+        if let Some(whole) = &mut self.whole {
+            whole.stuck = stuck;
+        }
+    }
+
+    /// Whether something is missing here that could not be read.
+    pub fn misses(&self) -> bool {
+        self.whole.as_ref().is_some_and(|whole| whole.stuck)
     }
 
     /// More came to the file, perhaps to the last record that is here: it is read again.
