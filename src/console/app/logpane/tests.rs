@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used)]
 
 use super::*;
+use crate::console::app::whole::Row;
 use crate::console::keymap::commands::Id;
 use crate::console::keymap::{Key, Keymap};
 use chrono::TimeDelta;
@@ -294,5 +295,38 @@ proptest! {
         prop_assert_eq!(pane.unseen, later.len());
         let keys: Vec<_> = pane.lines.iter().map(|(key, _)| *key).collect();
         prop_assert!(keys.is_sorted());
+    }
+}
+
+#[test]
+fn a_whole_file_of_long_lines_is_not_asked_for_in_circles() {
+    let lines = 2_000_u64;
+    let long = "x".repeat(60_000);
+    let row = |n: u64| Row { place: n * 60_001, line: n + 1, lines: vec![line("A", 0, &long)] };
+    let place = |n: u64| if n < lines { row(n).place } else { lines * 60_001 };
+    let mut pane = LogPane::view().of_file(&"A".into());
+    pane.drawn(Window { height: 60, ..Window::default() });
+    pane.take_window((1_000..1_020).map(row).collect(), (place(1_000), place(1_020)), (false, false), None);
+    for id in [Id::PageDown, Id::PageUp, Id::PageUp, Id::PageDown, Id::PageDown] {
+        does(&mut pane, id);
+        let mut asked = 0;
+        while let Some(what) = pane.lacks() {
+            asked += 1;
+            assert!(asked < 40, "{what:?} is wanted again and again");
+            match what {
+                What::Older(before) => {
+                    let to = before / 60_001;
+                    let from = to.saturating_sub(20);
+                    pane.take_older((from..to).map(row).collect(), place(from), from == 0);
+                }
+                What::Newer(from) => {
+                    let from = from / 60_001;
+                    let to = (from + 20).min(lines);
+                    pane.take_newer((from..to).map(row).collect(), place(to), to == lines);
+                }
+                other => panic!("{other:?}"),
+            }
+        }
+        assert!(pane.counts().0 < 300, "of a large file no more than a few screens are here");
     }
 }

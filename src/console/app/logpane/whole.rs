@@ -10,7 +10,7 @@ use crate::text::SafeText;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-/// So many lines are kept on each side, and so much text.
+/// So many lines are kept, and so much text; but always those of three screens.
 const KEPT_LINES: usize = 4_000;
 const KEPT_BYTES: usize = 8 << 20;
 /// Bits of a key that count the lines of a record.
@@ -244,17 +244,16 @@ impl LogPane {
         let Some(whole) = &mut self.whole else { return };
         (whole.above, whole.top) = (above, top);
         self.take_rows(rows);
+        // What would be wanted again at once stays, however large it is.
+        let last = self.end(self.height) + self.height;
+        let kept = self.shown.get(last.saturating_sub(1)).or(self.shown.back()).map(|key| place(*key));
         let mut gone = None;
-        while self.is_too_much()
-            && let Some((key, _)) = self.lines.back().map(|(key, line)| (*key, line.clone()))
-            && key > self.bottom
-        {
-            gone = Some(place(key));
-            self.forget(false);
-        }
-        // Of a record all lines are here, or none.
-        while gone.is_some() && self.lines.back().map(|(key, _)| place(*key)) == gone {
-            self.forget(false);
+        while self.is_too_much() && self.lines.back().map(|(key, _)| place(*key)) > kept {
+            gone = self.lines.back().map(|(key, _)| place(*key));
+            // Of a record all lines are here, or none.
+            while self.lines.back().map(|(key, _)| place(*key)) == gone {
+                self.forget(false);
+            }
         }
         if let (Some(gone), Some(whole)) = (gone, &mut self.whole) {
             (whole.below, whole.bottom) = (gone, false);
@@ -266,7 +265,7 @@ impl LogPane {
         let Some(whole) = &mut self.whole else { return };
         (whole.below, whole.bottom) = (below, bottom);
         self.take_rows(rows);
-        let first = self.end(self.height).saturating_sub(self.height);
+        let first = self.end(self.height).saturating_sub(2 * self.height);
         let kept = self.shown.get(first).copied();
         let mut gone = false;
         while self.is_too_much()
