@@ -162,8 +162,11 @@ impl Index {
             let at = self.read;
             let n = self.spans.fill(piece, |into| source.read_at(at, into))?;
             if n == 0 {
-                // It became shorter since.
-                return Ok(Grown::Changed);
+                // It became shorter since; or it never was as long, and whoever began anew would do so for ever.
+                return match at {
+                    0 => Err(io::Error::other("it holds nothing, though it has a size")),
+                    _ => Ok(Grown::Changed),
+                };
             }
             self.read += n as u64;
             self.remember(n);

@@ -49,7 +49,8 @@ pub struct Stretch {
 /// Whether to go on, asked with the place that was come to.
 pub type Go<'a> = &'a mut dyn FnMut(u64) -> bool;
 
-/// One file, as far as it was when it was last looked at.
+/// One file, as far as it was when it was last looked at. Where it ends before that by now, looking is an error,
+/// `UnexpectedEof`.
 pub struct View<'a, S> {
     source: &'a S,
     index: &'a Index,
@@ -286,7 +287,11 @@ impl<'a, S: ReadAt> View<'a, S> {
         let mut reach = BACK;
         loop {
             let base = end.saturating_sub(reach).max(floor);
-            let bytes = self.source.part(base, usize::try_from(end - base).unwrap_or(0))?;
+            let wanted = usize::try_from(end - base).unwrap_or(0);
+            let bytes = self.source.part(base, wanted)?;
+            if bytes.len() < wanted {
+                return Err(io::ErrorKind::UnexpectedEof.into());
+            }
             // At the floor a record begins.
             if base == floor {
                 return Ok(base);
@@ -351,6 +356,10 @@ impl<'a, S: ReadAt> View<'a, S> {
             let n = spans.fill(piece, |into| self.source.read_at(read, into))?;
             read += n as u64;
             if n == 0 {
+                // Then it is shorter than it was: nothing can be said of all of it.
+                if read < end {
+                    return Err(io::ErrorKind::UnexpectedEof.into());
+                }
                 spans.no_more();
             }
             loop {

@@ -133,6 +133,9 @@ enum Ended {
 
 impl From<std::io::Error> for Ended {
     fn from(e: std::io::Error) -> Ended {
+        if e.kind() == std::io::ErrorKind::UnexpectedEof {
+            return Ended::Changed;
+        }
         Ended::Failed(SafeText::new(&e.to_string()))
     }
 }

@@ -4,6 +4,7 @@ use super::index::{Known, all};
 use super::{cases, spans, west};
 use crate::log::encoding::Decoding;
 use crate::log::index::{Grown, Index};
+use crate::log::readat::ReadAt;
 use crate::log::search::{Filter, Search};
 use crate::log::spans::Spans;
 use crate::log::view::View;
@@ -234,4 +235,40 @@ fn what_is_told_to_stop_stops_and_says_so() {
     };
     let found = view.back(&mut buffer, bytes.len() as u64, &nowhere, 1, &mut go).unwrap();
     assert!(found.stopped && !found.done && found.items.is_empty());
+}
+
+/// A file that is cut after its size was asked for.
+struct Cut(Vec<u8>, u64);
+
+impl ReadAt for Cut {
+    fn read_at(&self, at: u64, into: &mut [u8]) -> std::io::Result<usize> {
+        self.0.read_at(at, into)
+    }
+
+    fn size(&self) -> std::io::Result<u64> {
+        Ok(self.1)
+    }
+}
+
+#[test]
+fn a_file_that_is_cut_while_it_is_looked_at_is_not_said_to_hold_nothing() {
+    let bytes = long();
+    let size = bytes.len() as u64;
+    let (name, zone) = zone();
+    let nowhere = Filter { text: Some(Search::new("nowhere").unwrap()), ..Filter::default() };
+    for upto in [0, size] {
+        let index = indexed(&bytes, upto, 256);
+        let cut = Cut(bytes[..bytes.len() / 2].to_vec(), size);
+        let view = View::new(&cut, &index, &name, &zone).unwrap();
+        let mut buffer = Spans::new(None, true);
+        let found = [
+            view.forward(&mut buffer, 0, &nowhere, 1, &mut |_| true),
+            view.back(&mut buffer, size, &nowhere, 1, &mut |_| true),
+        ];
+        for found in found {
+            assert_eq!(found.unwrap_err().kind(), std::io::ErrorKind::UnexpectedEof, "{upto}");
+        }
+    }
+    let empty = Cut(Vec::new(), 100);
+    assert!(Index::new(west(0)).grow(&empty, 1 << 20).is_err(), "it did not change: nothing was read of it");
 }
