@@ -350,3 +350,17 @@ fn what_cannot_be_read_is_said_and_asked_for_again_by_the_next_key_only() {
     hall.stage.keys("PgDn");
     assert!(asks(&mut hall));
 }
+
+#[test]
+fn few_lines_of_a_filter_are_not_taken_for_all_while_more_are_looked_for() {
+    let mut hall = Hall::new();
+    hall.keys("Home l l");
+    hall.stage.keys("l");
+    let id = hall.stage.app.looking.as_ref().unwrap().id;
+    hall.stage.event(Event::Whole(News { id, file: "PACMAN.LOG".into(), came: Came::Progress(40) }));
+    let screen = hall.stage.screen();
+    assert!(screen.contains("looking in PACMAN.LOG, 40 %"), "{screen}");
+    hall.settle();
+    let screen = hall.stage.screen();
+    assert!(hall.numbers() == [3, 1_503, 3_003, 4_503] && !screen.contains("looking in"), "{screen}");
+}

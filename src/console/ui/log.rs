@@ -6,7 +6,7 @@ use super::line::Line;
 use crate::clock::Wall;
 use crate::console::app::layout::{Pane, Spot};
 use crate::console::app::logpane::{LogPane, TimeDisplay};
-use crate::console::app::whole::Stats;
+use crate::console::app::whole::{Looking, Stats};
 use crate::console::app::{App, Focus, LogLine, View, words};
 use crate::console::keymap::commands::Id;
 use crate::console::theme::Scope;
@@ -181,7 +181,9 @@ fn of_file(app: &App, pane: &LogPane) -> Option<SafeText> {
     if app.view != View::Log {
         return None;
     }
-    if let Some(looking) = app.looking.as_ref().filter(|looking| looking.waited) {
+    // What counts may be rare, and what is on the screen not yet all of it.
+    let goes_on = |looking: &&Looking| looking.waited || looking.part.is_some() && pane.is_short();
+    if let Some(looking) = app.looking.as_ref().filter(goes_on) {
         let part = looking.part.map(|part| format!(", {part} %")).unwrap_or_default();
         return Some(safe!("looking in {}{part}", looking.file));
     }

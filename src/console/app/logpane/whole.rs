@@ -337,6 +337,11 @@ impl LogPane {
         }
     }
 
+    /// Whether there is room on the screen for more than what came.
+    pub fn is_short(&self) -> bool {
+        self.whole.is_some() && self.shown.len() < self.height
+    }
+
     /// Whether something is missing here that could not be read.
     pub fn misses(&self) -> bool {
         self.whole.as_ref().is_some_and(|whole| whole.stuck)
