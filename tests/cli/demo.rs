@@ -108,7 +108,7 @@ fn no_machine_of_the_demo_is_connected_to() {
     let mut console = Terminal::start(&start, 100, 30);
     console.wait("Acme Workstation");
     console.keys("\r\r");
-    console.wait("succeeded");
+    console.wait("SMSID    HOST");
     console.keys("l");
     console.wait("the machines of the demo do not exist");
     console.keys("c");
