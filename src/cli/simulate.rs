@@ -179,6 +179,7 @@ fn attempt(doc: &AttemptDoc, request: &RequestDoc, restart_pending: bool) -> Opt
         boot_id: if same_boot { facts::boot_id() } else { String::new() },
         restart: RestartRule::default(),
         release: None,
+        removes: false,
     })
 }
 

@@ -49,6 +49,14 @@ pub struct Attempt {
     /// The release of its package, where that was signed: no lower one runs here any more.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub release: Option<u64>,
+    /// It removed its package, where it succeeded. Of before pcm kept this, nothing is known but the command's name.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub removes: bool,
+}
+
+/// Whether a command of this name removes, where nothing else says so.
+pub(super) fn is_uninstall(command: &SafeText) -> bool {
+    command.as_str().eq_ignore_ascii_case("uninstall")
 }
 
 impl Attempt {
@@ -72,6 +80,7 @@ impl Attempt {
             boot_id: boot_id.to_owned(),
             restart: RestartRule::of(request),
             release: None,
+            removes: false,
         }
     }
 

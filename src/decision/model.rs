@@ -1,5 +1,6 @@
 //! What the decision core takes and gives: its inputs, states, gates and codes, in the words of DESIGN.md 2 to 4.
 
+use super::attempt::is_uninstall;
 pub use super::attempt::{Attempt, RestartRule, SERVICE};
 pub use super::facts::*;
 pub use super::queue::{LONGEST_WAIT, QueuePlace, Queued};
@@ -8,7 +9,7 @@ use crate::config::Config;
 use crate::site::ids::{JobId, PackageId, RequestId};
 use crate::site::indexed::InForce;
 use crate::site::installed::Need;
-use crate::site::instruction::InstructionFile;
+use crate::site::instruction::{InstructionFile, Request};
 use crate::site::share::SourceFault;
 use crate::site::signed::published::SignedBy;
 use crate::site::site_file::Freeze;
@@ -179,6 +180,14 @@ impl Instructions {
             Some(delivery) => delivery.need.as_ref(),
             None => vouched().and_then(|vouched| vouched.need.as_ref()),
         }
+    }
+
+    /// Whether a request removes its package: as that says, or by the name of the command.
+    pub fn removes(&self, request: &Request) -> bool {
+        let delivery = self.index.as_ref().and_then(|index| index.deliveries.get(&request.request_id));
+        delivery.is_some_and(|delivery| delivery.removes)
+            || self.need_of(&request.request_id).is_some_and(|need| need.removes)
+            || is_uninstall(&request.command)
     }
 }
 

@@ -165,6 +165,7 @@ fn history(site: &Site) {
                 boot_id: "b".into(),
                 restart: Default::default(),
                 release: None,
+                removes: false,
             }),
             content: None,
             exit_codes: Default::default(),

@@ -155,6 +155,7 @@ fn history() -> HistoryView {
         boot_id: "before".into(),
         restart: RestartRule::default(),
         release: None,
+        removes: false,
     };
     for n in (0..REQUESTS).filter(|n| n % 3 == 0) {
         let state = if n % 5 == 3 { State::Failed } else { State::Succeeded };

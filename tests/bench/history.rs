@@ -42,6 +42,7 @@ fn row(n: usize) -> AttemptRow {
         boot_id: "0b1f6c4e-9d3a-4c58-8a55-2f6d1c1b7a10".into(),
         restart: Default::default(),
         release: None,
+        removes: false,
     };
     AttemptRow {
         request,

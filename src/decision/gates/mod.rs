@@ -23,7 +23,7 @@ use crate::text::SafeText;
 
 pub(super) use host::once_settled;
 pub(super) use published::{not_vouched, platforms};
-pub(super) use target::{is_fulfilled, open_need, waits_for_package};
+pub(super) use target::{is_fulfilled, open_need, waits_after, waits_for_package};
 pub(super) use times::opening;
 use turn::Older;
 

@@ -1,9 +1,11 @@
 //! Gates about a job of an index (SITE.md 2): whether it is for this machine and has reached it, and whether its publisher
 //! still wants it. A request of an instruction file is for the one machine that the file names.
 
+use super::super::attempt::is_uninstall;
 use super::super::model::{Attempt, Change, GateResult};
 use super::super::world::{Subject, World, newest};
 use super::{block, pass, past, published, unknown};
+use crate::clock::Wall;
 use crate::site::expression::{Expression, Known, Name, Subject as Asked, like};
 use crate::site::ids::{JobId, PackageId, RequestId};
 use crate::site::index::JobState;
@@ -260,23 +262,46 @@ fn succeeded_once(world: &World, job: JobId) -> Option<RequestId> {
 
 /// Whether it waits for a request of some package, which nobody foretells.
 pub(in super::super) fn waits_for_package(world: &World, subject: &Subject) -> bool {
-    let packages = subject.delivery.map(|delivery| delivery.packages.as_slice()).unwrap_or_default();
-    packages.iter().any(|package| !package_succeeded(world, *package))
+    needed(subject).iter().any(|package| package_is_there(world, *package).is_err())
 }
 
-/// Whether a request of this package has succeeded here.
-fn package_succeeded(world: &World, package: PackageId) -> bool {
-    let history = world.inputs.history;
-    let newest_of = |attempts: &Vec<Arc<Attempt>>| attempts.last().cloned();
-    let mut newest_ones = history.attempts.values().filter_map(newest_of);
-    newest_ones.any(|attempt| attempt.package_id == package && attempt.state.is_success())
-        || requests(world).filter(|r| r.package_id == package).any(|r| {
-            let id = &r.request_id;
-            let adopted = || history.adopted.contains_key(id) && newest(world.inputs, id).is_none();
-            // Where there is nothing to remove the package is not there.
-            let removes = || world.inputs.instructions.need_of(id).is_some_and(|need| need.removes);
-            adopted() || !removes() && is_not_needed(world, id)
-        })
+/// Whether it waits again once this other request has succeeded.
+pub(in super::super) fn waits_after(world: &World, subject: &Subject, other: &Request) -> bool {
+    needed(subject).contains(&other.package_id) && world.inputs.instructions.removes(other)
+}
+
+fn needed<'a>(subject: &Subject<'a>) -> &'a [PackageId] {
+    subject.delivery.map(|delivery| delivery.packages.as_slice()).unwrap_or_default()
+}
+
+/// Whether a request of this package has succeeded here or has nothing to do; else the one that has removed the package
+/// since, where one has.
+fn package_is_there(world: &World, package: PackageId) -> Result<(), Option<RequestId>> {
+    let (instructions, history) = (world.inputs.instructions, world.inputs.history);
+    let listed = || requests(world).filter(move |request| request.package_id == package);
+    let removes = |id: &RequestId, one: &Attempt| {
+        one.removes || is_uninstall(&one.command) || instructions.need_of(id).is_some_and(|need| need.removes)
+    };
+    let (mut put, mut removed): (Option<Wall>, Option<(Wall, RequestId)>) = (None, None);
+    for (id, attempts) in &history.attempts {
+        let succeeded = |one: &&Arc<Attempt>| one.package_id == package && one.state.is_success();
+        // What a later attempt of it failed to remove once more is not there all the same.
+        if let Some(one) = attempts.iter().rev().find(succeeded).filter(|one| removes(id, one)) {
+            removed = removed.max(Some((one.claimed_at, *id)));
+        } else if let Some(one) = attempts.last().filter(succeeded) {
+            put = put.max(Some(one.claimed_at));
+        }
+    }
+    // Whoever adopted it as done did not say when a removal was.
+    let adopted = listed().filter(|request| !instructions.removes(request));
+    let adopted = adopted.filter(|request| newest(world.inputs, &request.request_id).is_none());
+    put = put.max(adopted.filter_map(|request| history.adopted.get(&request.request_id).copied()).max());
+    let there = put.is_some_and(|put| removed.is_none_or(|(at, _)| put > at));
+    // Where there is nothing to remove the package is not there.
+    if there || listed().any(|r| !instructions.removes(r) && is_not_needed(world, &r.request_id)) {
+        return Ok(());
+    }
+    Err(removed.map(|(_, id)| id))
 }
 
 /// Whether the publisher has cancelled a job, now or ever: that is final. `delivery`: where its request can be read.
@@ -333,10 +358,16 @@ pub(super) fn job(world: &World, subject: &Subject) -> GateResult {
         });
         return block(gate, Code::Dependency, Change::Event, evidence);
     }
-    let packages = subject.delivery.map(|delivery| delivery.packages.as_slice()).unwrap_or_default();
-    if let Some(package) = packages.iter().find(|package| !package_succeeded(world, **package)) {
+    let packages = needed(subject);
+    let missing =
+        packages.iter().find_map(|package| Some((package, package_is_there(world, *package).err()?)));
+    if let Some((package, removed)) = missing {
         let evidence = world.tell(|| {
-            format!("a request of package {package} has to succeed first; none has on this machine")
+            let why = match removed {
+                None => "none has on this machine".to_owned(),
+                Some(id) => format!("{id} has removed it, and none has since"),
+            };
+            format!("a request of package {package} has to succeed first; {why}")
         });
         return block(gate, Code::Dependency, Change::Event, evidence);
     }

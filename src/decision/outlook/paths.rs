@@ -4,7 +4,7 @@
 //! bring another one forward is seen too.
 
 use super::super::countdown::latest_notice;
-use super::super::gates::{Gates, once_settled, open_need, opening, waits_for_package};
+use super::super::gates::{Gates, once_settled, open_need, opening, waits_after, waits_for_package};
 use super::super::model::{Change, GateResult, Inputs, NextRun, RestartRule};
 use super::super::restart::{deferred_until, pending_restart, restarts_at};
 use super::super::world::{Subject, Words, World, good_until, newest, running};
@@ -63,7 +63,8 @@ pub(super) fn all(inputs: &Inputs, runs_take: RunTime) -> BTreeMap<RequestId, Ne
     let world = World::new(&then, Words::Nothing);
     let mut paths = Paths::new(&world, inputs, runs_take);
     let now = Inputs { facts: &ended, ..*inputs };
-    let queue = queue::waiting(&now);
+    let runs = inputs.facts.running.and_then(|(id, _)| queue::request_of(inputs, &id));
+    let queue = queue::waiting(&now, runs);
     if !queue.is_empty() {
         // What of the two comes first is not followed.
         if let Some(free) = paths.free_first(inputs) {
@@ -77,7 +78,10 @@ pub(super) fn all(inputs: &Inputs, runs_take: RunTime) -> BTreeMap<RequestId, Ne
         found.extend(queue::foretell(&now, &queue, &line));
         return found;
     }
-    if facts.copying.is_empty() {
+    if paths.can_wait_again(runs) {
+        // Whether it starts before what it needs is removed is not followed.
+        paths.leave(&paths.nothing(), inputs.now);
+    } else if facts.copying.is_empty() {
         if let Some(free) = paths.free_first(inputs) {
             paths.follow(free);
         }
@@ -188,6 +192,16 @@ impl<'w> Paths<'w> {
             lane
         });
         placed.collect()
+    }
+
+    /// Whether what one of them needs is removed by another one, or by what runs now.
+    fn can_wait_again(&self, runs: Option<&Request>) -> bool {
+        let others = || self.lanes.iter().map(|lane| lane.subject.request).chain(runs);
+        // Most need no package.
+        let needs =
+            |lane: &&Lane| lane.subject.delivery.is_some_and(|delivery| !delivery.packages.is_empty());
+        let mut needing = self.lanes.iter().filter(needs);
+        needing.any(|lane| others().any(|other| waits_after(self.world, &lane.subject, other)))
     }
 
     /// The shortest and the longest time of a run.
@@ -521,7 +535,7 @@ impl<'w> Tests<'w> {
     }
 }
 
-fn good(entry: &Entry) -> Option<&Request> {
+pub(super) fn good(entry: &Entry) -> Option<&Request> {
     match entry {
         Entry::Good(request) => Some(request),
         Entry::Rejected(_) => None,

@@ -2,9 +2,10 @@
 //! comes between the others is not followed: where both wait, only the earliest times are known.
 
 use super::super::decide::was_asked_for;
-use super::super::gates::{Gates, opening, queue};
+use super::super::gates::{Gates, opening, queue, waits_after};
 use super::super::model::{Change, Inputs, NextRun};
 use super::super::world::{Subject, Words, World};
+use super::paths::good;
 use crate::clock::{Wall, later};
 use crate::site::ids::RequestId;
 use crate::site::instruction::{Entry, Request, Restarts};
@@ -29,8 +30,8 @@ pub(super) struct Line<'f> {
     pub others: bool,
 }
 
-/// Those that start by themselves, in their order. `inputs`: as it is once nothing runs.
-pub(super) fn waiting<'a>(inputs: &Inputs<'a>) -> Vec<Waiting<'a>> {
+/// Those that start by themselves, in their order. `inputs`: as it is once nothing runs; `runs`: what does until then.
+pub(super) fn waiting<'a>(inputs: &Inputs<'a>, runs: Option<&'a Request>) -> Vec<Waiting<'a>> {
     if inputs.history.queue.is_empty() {
         return Vec::new();
     }
@@ -50,10 +51,19 @@ pub(super) fn waiting<'a>(inputs: &Inputs<'a>) -> Vec<Waiting<'a>> {
                 && gate.verdict == Verdict::Pass
                 && matches!(gate.change, Change::At(_))
         });
+        // Another one can remove what it needs.
+        let queue = inputs.history.queue.iter().filter_map(|queued| request_of(inputs, &queued.request));
+        let closes = closes || queue.chain(runs).any(|other| waits_after(&world, &subject, other));
         let stays = !closes && from <= world.now && request.restarts != Restarts::Pcm;
         Some(Waiting { request, from, stays })
     });
     each.collect()
+}
+
+/// What is published of a request.
+pub(super) fn request_of<'a>(inputs: &Inputs<'a>, id: &RequestId) -> Option<&'a Request> {
+    let entries = inputs.instructions.file.iter().flat_map(|file| &file.requests);
+    entries.filter_map(good).find(|request| request.request_id == *id)
 }
 
 /// Their times where the machine is free from then on.

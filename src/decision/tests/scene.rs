@@ -102,6 +102,7 @@ pub fn attempt(number: u32, state: State) -> Attempt {
         boot_id: "boot-1".into(),
         restart: RestartRule::default(),
         release: None,
+        removes: false,
     }
 }
 

@@ -13,6 +13,7 @@ use crate::site::indexed::{Delivery, InForce, Membership, Replaced};
 use crate::site::instruction::{Entry, Rejected};
 use crate::site::signed::Distrust;
 use crate::terms::*;
+use chrono::TimeDelta;
 use proptest::prelude::*;
 
 pub fn delivery() -> Delivery {
@@ -28,6 +29,7 @@ pub fn delivery() -> Delivery {
         condition: None,
         bound: None,
         need: None,
+        removes: false,
         packages: Vec::new(),
         supersedes: Vec::new(),
         spread: None,
@@ -382,6 +384,93 @@ fn a_package_that_has_to_come_first_comes_by_any_of_its_requests() {
         s.attempted(OTHER, vec![attempt(1, State::Succeeded), attempt(2, State::Failed)]);
     });
     blocks(&failed, Gate::Job, Code::Dependency, Change::Event);
+}
+
+/// The scene's request needs a package, of which the other one is, and BP00001 has removed it.
+fn removed(change: impl FnOnce(&mut Attempt)) -> Scene {
+    indexed(|d| d.packages = vec!["BP00000A".parse().unwrap()]).with(|s| {
+        s.attempted(OTHER, vec![attempt(1, State::Succeeded)]);
+        let mut one = Attempt { removes: true, ..attempt(1, State::Succeeded) };
+        change(&mut one);
+        s.attempted("BP00001", vec![one]);
+    })
+}
+
+#[test]
+fn a_package_that_was_removed_since_has_to_come_again() {
+    let waits = |scene: &Scene, why: &str| {
+        let gate = blocks(scene, Gate::Job, Code::Dependency, Change::Event);
+        assert!(gate.evidence.as_str().ends_with(why), "{}", gate.evidence);
+        assert_eq!(scene.decision().next_run, None);
+    };
+    let at = |minutes| move |one: &mut Attempt| one.claimed_at += TimeDelta::minutes(minutes);
+    for minutes in [0, 5] {
+        waits(&removed(at(minutes)), "BP00001 has removed it, and none has since");
+    }
+    // What was put there again is there; and what was not removed is.
+    assert_eq!(removed(at(-5)).decision().state, State::Due);
+    for state in [State::Failed, State::TimedOut, State::Interrupted] {
+        assert_eq!(removed(|one| one.state = state).decision().state, State::Due, "{state}");
+    }
+    waits(&removed(|one| one.state = State::SucceededRestart), "none has since");
+    // It alone puts nothing there.
+    let alone = removed(|_| {}).with(|s| drop(s.history.attempts.remove(&id(OTHER))));
+    waits(&alone, "BP00001 has removed it, and none has since");
+    // Where it was removed before, and to do so once more failed.
+    let once_more = removed(|_| {}).with(|s| {
+        let first = Attempt { removes: true, ..attempt(1, State::Succeeded) };
+        s.attempted("BP00001", vec![first, Attempt { removes: true, ..attempt(2, State::Failed) }]);
+    });
+    waits(&once_more, "none has since");
+    // History of before it kept what removes: the name says it, and the package as long as its job is listed.
+    waits(&removed(|one| (one.removes, one.command) = (false, "Uninstall".into())), "none has since");
+    let unsaid = removed(|one| one.removes = false);
+    assert_eq!(unsaid.decision().state, State::Due);
+    let listed = unsaid.with(|s| {
+        index(s).deliveries.insert(id("BP00001"), Delivery { removes: true, ..delivery() });
+        s.add(request("BP00001"));
+    });
+    waits(&listed, "none has since");
+}
+
+#[test]
+fn what_was_adopted_as_done_puts_a_package_there_unless_it_removes_and_until_it_is_removed() {
+    let adopted = |removes, gone: Option<i64>| {
+        indexed(|d| d.packages = vec!["BP00000A".parse().unwrap()]).with(|s| {
+            index(s).deliveries.insert(id(OTHER), Delivery { removes, ..delivery() });
+            s.add(request(OTHER));
+            s.history.adopted.insert(id(OTHER), now());
+            if let Some(minutes) = gone {
+                let claimed_at = now() + TimeDelta::minutes(minutes);
+                let one = Attempt { removes: true, claimed_at, ..attempt(1, State::Succeeded) };
+                s.attempted("BP00001", vec![one]);
+            }
+        })
+    };
+    assert_eq!(adopted(false, None).decision().state, State::Due);
+    assert_eq!(adopted(false, Some(-5)).decision().state, State::Due);
+    for scene in [adopted(false, Some(5)), adopted(true, None)] {
+        blocks(&scene, Gate::Job, Code::Dependency, Change::Event);
+    }
+}
+
+#[test]
+fn nobody_is_told_a_latest_time_for_what_waits_again_once_another_one_has_removed_what_it_needs() {
+    let both = |removes| {
+        indexed(|d| d.packages = vec!["BP00000A".parse().unwrap()]).with(|s| {
+            s.attempted("BP00001", vec![attempt(1, State::Succeeded)]);
+            index(s).deliveries.insert(id(OTHER), Delivery { removes, ..delivery() });
+            s.add(request(OTHER));
+        })
+    };
+    let course = |scene: &Scene| {
+        let until = scene.now + TimeDelta::days(1);
+        simulate(&scene.inputs(), scene.now, until, &Assumptions::default()).timelines
+    };
+    let of = |scene: &Scene| course(scene).into_iter().find(|line| line.request_id == Some(id(ID))).unwrap();
+    let runs = |scene: &Scene| of(scene).changes.iter().any(|step| step.state == State::Running);
+    assert!(of(&both(false)).latest.is_some() && runs(&both(false)));
+    assert!(of(&both(true)).latest.is_none() && !runs(&both(true)));
 }
 
 #[test]

@@ -75,6 +75,7 @@ fn row(request: RequestId, number: u32) -> AttemptRow {
             boot_id: "boot".into(),
             restart: Default::default(),
             release: None,
+            removes: false,
         }),
         content: None,
         exit_codes: [(17, crate::site::instruction::Outcome::Success)].into(),

@@ -106,6 +106,7 @@ pub(super) fn delivery(
         condition: job.condition.clone(),
         bound,
         need: None,
+        removes: job.removes,
         packages: packages.collect(),
         supersedes: job.supersedes.clone(),
         spread: job.spread,

@@ -63,7 +63,9 @@ pub struct Delivery {
     pub bound: Option<Expression>,
     /// When it has something to do, by its package; None: always.
     pub need: Option<Need>,
-    /// One request of each has to have succeeded first.
+    /// It removes what it is about.
+    pub removes: bool,
+    /// Each has to have been put there first.
     pub packages: Vec<PackageId>,
     /// The jobs in whose place it comes.
     pub supersedes: Vec<JobId>,

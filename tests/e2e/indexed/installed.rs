@@ -233,6 +233,30 @@ fn what_removes_runs_only_where_there_is_something_and_has_to_have_removed_it() 
 }
 
 #[test]
+fn what_needs_a_package_waits_again_where_it_was_removed_also_once_nothing_published_says_so() {
+    let named = |job: Job, id: &str, request: &str| {
+        let job = job.set("job_id", format!("\"{id}\"")).set("request_id", format!("\"{request}\""));
+        Job { id: id.into(), ..job }
+    };
+    let mut share = Indexed::by_permissions();
+    let puts = share.job();
+    share.publish(&[puts]);
+    let service = share.site.service();
+    share.site.wait_state(ID, "succeeded");
+    // No test of what is installed, and no name of the command, tells that it removes.
+    let removes = named(share.removal(""), OTHER_JOB, OTHER_ID);
+    share.publish(&[removes]);
+    share.site.wait_state(OTHER_ID, "succeeded");
+    let needs = named(share.job_of(3, ""), "BP0000AC", "BP0000X").set("depends_on", "[\"BP00000A\"]");
+    share.publish(&[needs]);
+    share.site.wait_blocked("BP0000X", &["dependency"]);
+    let evidence = share.evidence("BP0000AC", "job");
+    assert!(evidence.ends_with(&format!("{OTHER_ID} has removed it, and none has since")), "{evidence}");
+    assert_eq!(share.site.ran("ran"), 2);
+    service.kill();
+}
+
+#[test]
 fn the_system_s_own_database_of_packages_says_what_is_installed() {
     let database = |tool: &str| Path::new("/usr/bin").join(tool).exists();
     let mut rows = Vec::new();

@@ -114,6 +114,7 @@ impl Plan {
             condition: None,
             bound: None,
             need: self.needs.get(&request.request_id).cloned(),
+            removes: self.needs.get(&request.request_id).is_some_and(|need| need.removes),
             packages: Vec::new(),
             supersedes: Vec::new(),
             spread: None,
