@@ -111,9 +111,10 @@ pub fn refusals(changes: Changes<'_>) -> Vec<Refusal> {
                     ended(&times, &Word::default()).is_some_and(|at| at <= now)
                 });
                 let replaced = || live_of(&ran.get(&id)?.supersedes, source, now);
-                if old.state == JobState::Cancelled {
-                    // Its entry stays by itself.
-                } else if !expired {
+                let is_cancelled = old.state == JobState::Cancelled;
+                if is_cancelled && rendered.index.jobs.iter().any(|job| job.job_id == id) {
+                    // Its entry stays by itself, as long as the share has the file that it names.
+                } else if !is_cancelled && !expired {
                     one(format!("{id} is published and its file is gone, though it has not ended"));
                 } else if let Some(older) = replaced() {
                     one(format!(

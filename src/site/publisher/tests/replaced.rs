@@ -72,6 +72,26 @@ fn a_file_that_goes_and_would_bring_back_what_its_job_replaced_wants_to_be_expec
 }
 
 #[test]
+fn a_cancelled_job_that_the_share_lost_as_well_brings_nothing_back_unasked() {
+    let (site, newer) = replaced();
+    let cancelled = Word { state: JobState::Cancelled, since: Some(now()), ..Word::default() };
+    site.folder().write_job(&newer, &cancelled).unwrap();
+    site.after(1).unwrap();
+    fs::remove_file(site.folder().job_path(newer.job_id)).unwrap();
+    let lost: Vec<String> =
+        site.files().into_keys().filter(|name| name.starts_with("jobs/BP0000AB.")).collect();
+    lost.iter().for_each(|name| fs::remove_file(site.share().join(name)).unwrap());
+    let refused = site.after(2).unwrap_err();
+    assert_eq!(lost.len(), 1, "{lost:?}");
+    assert_eq!(refused.code, "not-expected", "{refused:?}");
+    assert!(refused.message.as_str().contains("BP0000AB took the place of BP0000AA"), "{refused:?}");
+    // What it has replaced is over: nothing comes back.
+    site.edit(|_, word| (word.state, word.since) = (JobState::Cancelled, Some(now())));
+    site.after(3).unwrap();
+    assert_eq!(site.here(), ["BP0000AA"]);
+}
+
+#[test]
 fn what_a_job_depends_on_may_have_ended() {
     let site = Site::new();
     let (first, word) = site.job();
