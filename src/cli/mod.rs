@@ -220,6 +220,7 @@ impl App {
             Answer::Who(doc) => out.view(doc, || view::who(doc, &look))?,
             Answer::History(doc) => out.view(doc, || view::attempts(doc, &look))?,
             Answer::Audit(doc) => out.view(doc, || view::audit(doc, &look))?,
+            Answer::Serials(doc) => out.view(doc, || view::serials(doc, &look))?,
             Answer::Verify(doc) => {
                 out.view(doc, || view::verify(doc, &look))?;
                 return Ok(if doc.ok { Exit::Done } else { Exit::State });

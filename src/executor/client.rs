@@ -170,7 +170,8 @@ impl Client {
             | View::Status
             | View::Who
             | View::History(..)
-            | View::Audit(_) => (VIEW_TIMEOUT, false),
+            | View::Audit(_)
+            | View::Serials => (VIEW_TIMEOUT, false),
         };
         let now = facts::monotonic();
         let (until, reach) = (Monotonic(now.0 + timeout), Monotonic(now.0 + REACH));

@@ -60,7 +60,8 @@ impl Heavy {
             | View::Status
             | View::Who
             | View::History(..)
-            | View::Audit(_) => None,
+            | View::Audit(_)
+            | View::Serials => None,
         }
     }
 }

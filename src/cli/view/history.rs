@@ -4,7 +4,7 @@ use super::{count, mark, outcome, tone};
 use crate::cli::page::{Page, Tone};
 use crate::cli::table::{Table, fixed, words};
 use crate::cli::time::Look;
-use crate::executor::talk::view::{AttemptDoc, AuditDoc, HistoryDoc, VerifyDoc};
+use crate::executor::talk::view::{AttemptDoc, AuditDoc, HistoryDoc, SerialDoc, SerialsDoc, VerifyDoc};
 
 /// `pcm history`
 pub fn attempts(doc: &HistoryDoc, look: &Look) -> Page {
@@ -97,6 +97,41 @@ pub fn audit(doc: &AuditDoc, look: &Look) -> Page {
                     _ => e.result.to_string(),
                 },
                 e.reason.as_ref().map(ToString::to_string).unwrap_or_default(),
+            ],
+        );
+    }
+    page.table(&table);
+    page
+}
+
+/// The publications that were taken last; a part of `pcm evidence`.
+pub fn serials(doc: &SerialsDoc, look: &Look) -> Page {
+    let mut page = Page::new(look.width);
+    if doc.serials.is_empty() {
+        page.line("No publication is recorded.");
+        return page;
+    }
+    page.line(look.zone_line()).blank();
+    let columns = [
+        fixed("TAKEN"),
+        fixed("EPOCH"),
+        fixed("SERIAL"),
+        fixed("KIND"),
+        fixed("SHA256"),
+        words("ACCEPTED BY", 10),
+    ];
+    let mut table = Table::new(0, &columns);
+    for SerialDoc { at, publication, accepted_by } in &doc.serials {
+        let kind = if publication.index { "index" } else { "instruction file" };
+        table.row(
+            Tone::Plain,
+            [
+                look.stamp(*at),
+                publication.epoch.to_string(),
+                publication.serial.to_string(),
+                kind.to_owned(),
+                publication.sha256.as_str().to_owned(),
+                accepted_by.as_ref().map(ToString::to_string).unwrap_or_default(),
             ],
         );
     }

@@ -13,7 +13,7 @@ mod tests;
 
 pub use change::{changed, dry_run, hold, poll, restart, run_result, seen, told};
 pub use check::check;
-pub use history::{attempts, audit, verify};
+pub use history::{attempts, audit, serials, verify};
 pub use list::{Selection, list};
 pub use machine::{findings, status, who};
 pub use request::{explain, show};

@@ -335,6 +335,7 @@ impl Ask for Fake {
                     .map(|row| course(row, wanted.from))
                     .collect(),
             }),
+            View::Serials => Answer::Serials(SerialsDoc { serials: Vec::new() }),
             View::AuditVerify => Answer::Verify(VerifyDoc { ok: true, entries: 4, first_bad: None }),
         })
     }

@@ -1,7 +1,8 @@
-//! The documents of the audit: who did what, when, and whether what was recorded was changed.
+//! The documents of the audit: who did what, when, which publications were taken, and whether what was recorded was changed.
 
 use crate::clock::Wall;
 use crate::site::ids::RequestId;
+use crate::site::publication::Publication;
 use crate::text::SafeText;
 use serde::{Deserialize, Serialize};
 
@@ -42,6 +43,29 @@ pub struct AuditEntryDoc {
     /// The first of them.
     #[serde(default)]
     pub since: Option<Wall>,
+}
+
+/// The publications that this machine took last.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct SerialsDoc {
+    /// Newest first, at most [`SERIALS`].
+    pub serials: Vec<SerialDoc>,
+}
+
+/// So many of them are told.
+pub const SERIALS: usize = 10;
+
+/// One publication, as the history has it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct SerialDoc {
+    /// When it was taken.
+    pub at: Wall,
+    /// What it is.
+    #[serde(flatten)]
+    pub publication: Publication,
+    /// The operator who let it take the place of a newer one.
+    #[serde(default)]
+    pub accepted_by: Option<SafeText>,
 }
 
 /// `audit verify`

@@ -73,6 +73,8 @@ pub enum View {
     Audit(Option<u64>),
     /// Checks the chain.
     AuditVerify,
+    /// The publications that were taken last.
+    Serials,
     /// What will become of the requests; answered beside the service's loop.
     Simulate(Wanted),
 }
@@ -89,7 +91,8 @@ impl View {
             | View::Who
             | View::History(..)
             | View::Audit(_)
-            | View::AuditVerify => None,
+            | View::AuditVerify
+            | View::Serials => None,
         }
     }
 }
@@ -328,6 +331,8 @@ pub enum Answer {
     Audit(AuditDoc),
     /// To `AuditVerify`.
     Verify(VerifyDoc),
+    /// To `Serials`.
+    Serials(SerialsDoc),
     /// To `Simulate`.
     Simulate(SimulateDoc),
     /// Of the checklist, which never crosses the socket: whoever asks looks for itself, service or not.

@@ -8,7 +8,7 @@ use crate::error::{Exit, Failure, Result};
 use crate::executor::history::History;
 use crate::executor::talk::protocol::VERSION;
 use crate::executor::talk::view::{
-    AuditDoc, HistoryDoc, ServiceState, SessionDoc, StandstillDoc, StatusDoc, WhoDoc,
+    AuditDoc, HistoryDoc, SERIALS, SerialsDoc, ServiceState, SessionDoc, StandstillDoc, StatusDoc, WhoDoc,
 };
 use crate::executor::verify::unreadable;
 use crate::host::account::Actor;
@@ -48,6 +48,15 @@ impl Views<'_> {
             None => History::read_audit(&self.known.layout, older, PAGE),
         };
         page.map(|(entries, older)| AuditDoc { entries, older }).map_err(|why| unreadable(&why))
+    }
+
+    pub(super) fn serials(&self) -> Result<SerialsDoc> {
+        self.believable()?;
+        let serials = match self.open_history() {
+            Some(history) => history.publications(SERIALS),
+            None => History::read_publications(&self.known.layout, SERIALS),
+        };
+        serials.map(|serials| SerialsDoc { serials }).map_err(|why| unreadable(&why))
     }
 
     pub(super) fn status(&self, actor: &Actor) -> StatusDoc {

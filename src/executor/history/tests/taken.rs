@@ -173,3 +173,23 @@ fn the_site_decides_again_where_the_machine_died_before_its_mark() {
     let refused = replaced(&machine, 8).unwrap_err();
     assert!(refused.contains("is g2"), "{refused}");
 }
+
+#[test]
+fn the_publications_that_were_taken_last_are_told_newest_first() {
+    let machine = machine();
+    let mut history = machine.open().unwrap();
+    for serial in 8..=18 {
+        let _ = history.note_publication(at(3), &publication(serial)).unwrap();
+    }
+    let _ = history.accept_publication(at(9), &publication(4), &"ola".into()).unwrap();
+    history.write_mark().unwrap();
+    drop(history);
+    let told = History::read_publications(&machine.layout(), 10).unwrap();
+    let serials: Vec<u64> = told.iter().map(|told| told.publication.serial).collect();
+    assert_eq!(serials, [4, 18, 17, 16, 15, 14, 13, 12, 11, 10]);
+    assert_eq!(told[0].accepted_by.as_ref().map(SafeText::as_str), Some("ola"));
+    assert_eq!((told[1].at, &told[1].accepted_by), (at(3), &None));
+    // As programs read it.
+    let json = serde_json::to_value(&told[1]).unwrap();
+    assert_eq!((&json["epoch"], &json["serial"], &json["index"]), (&1.into(), &18.into(), &true.into()));
+}
