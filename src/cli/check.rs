@@ -8,6 +8,11 @@ use crate::executor::talk::protocol::Answer;
 
 /// Looks for itself, service or not.
 pub fn run(app: &App) -> Result<Exit> {
+    app.other(answer(app))
+}
+
+/// What it prints.
+pub fn answer(app: &App) -> Answer {
     let setup = &app.setup;
     let subject = Subject {
         layout: setup.layout.clone(),
@@ -19,5 +24,5 @@ pub fn run(app: &App) -> Result<Exit> {
         },
         pcm: setup.pcm.clone(),
     };
-    app.other(Answer::Check(check(&subject)))
+    Answer::Check(check(&subject))
 }

@@ -115,6 +115,14 @@ fn verb_sections(command: &Command, before: &str, roff: &mut Roff) {
                 roff.control("RE", []);
             }
         }
+        if let Some(help) = sub.get_after_help() {
+            // What it says of itself stands in lines of its own.
+            roff.control("RS", []).control("nf", []);
+            for line in help.to_string().lines() {
+                roff.text([roman(line)]);
+            }
+            roff.control("fi", []).control("RE", []);
+        }
         verb_sections(sub, &name, roff);
     }
 }

@@ -11,6 +11,7 @@ mod collect;
 mod completions;
 mod console;
 mod demo;
+mod evidence;
 mod folder;
 mod follow;
 mod foretold;
@@ -88,7 +89,7 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
         Some(host) if !cli.verb.as_ref().is_some_and(Verb::is_about_a_host) => {
             usable_flags(&cli).and_then(|()| host::run(host, &cli, &args[1..]))
         }
-        _ => run(cli, out).map(|exit| exit as u8),
+        _ => run(cli, out.clone()).map(|exit| exit as u8),
     };
     match done {
         Ok(exit) => ExitCode::from(exit),
@@ -317,6 +318,7 @@ fn run(mut cli: Cli, out: Out) -> Result<Exit> {
     let of_site = cli.verb.as_ref().and_then(Verb::site_folder);
     let of_site = of_site.map(|named| site_zone::named(&setup, named)).transpose()?;
     let zone = of_site.flatten().unwrap_or(zone);
+    let beside = out.clone();
     let app = App {
         out,
         setup,
@@ -334,7 +336,7 @@ fn run(mut cli: Cli, out: Out) -> Result<Exit> {
         let warned = Arc::clone(&app.warned);
         crate::log::trace::start(of_site.then(|| -> Warned {
             Box::new(move |_, words| {
-                out.note(words);
+                beside.note(words);
                 warned.lock().unwrap_or_else(PoisonError::into_inner).push(words.clone());
             })
         }));
@@ -413,6 +415,7 @@ fn carry_out(app: &App, verb: Verb) -> Result<Exit> {
             None => &View::Audit(None),
             Some(AuditVerb::Verify) => &View::AuditVerify,
         }),
+        Verb::Evidence(args) => evidence::run(app, &args),
         Verb::Check => check::run(app),
         Verb::Log(args) => log::run(app, &args),
         Verb::Init(args) => init::run(app, &args),

@@ -34,6 +34,18 @@ const DAYS: i64 = 7;
 
 /// `pcm simulate`
 pub fn run(app: &App, args: &SimulateArgs) -> Result<Exit> {
+    let doc = foretold(app, args)?;
+    print(app, args, &doc)
+}
+
+/// Prints it.
+pub fn print(app: &App, args: &SimulateArgs, doc: &SimulateDoc) -> Result<Exit> {
+    app.out.view(doc, || view::simulate(doc, args.request, &app.look()))?;
+    Ok(Exit::Done)
+}
+
+/// What it prints.
+pub fn foretold(app: &App, args: &SimulateArgs) -> Result<SimulateDoc> {
     let mut assume = Assumptions::usual();
     for text in &args.assume {
         assume.add(text).map_err(|why| usage("--assume", &why))?;
@@ -47,15 +59,13 @@ pub fn run(app: &App, args: &SimulateArgs) -> Result<Exit> {
         None => from + chrono::TimeDelta::days(DAYS),
     };
     let wanted = Wanted { request: args.request, from, until, assume };
-    let doc = match &args.file {
-        Some(file) => unpublished(app, file, wanted)?,
-        None => match app.client()?.view(&View::Simulate(wanted))? {
-            Answer::Simulate(doc) => doc,
-            other => return app.other(other),
-        },
-    };
-    app.out.view(&doc, || view::simulate(&doc, args.request, &app.look()))?;
-    Ok(Exit::Done)
+    if let Some(file) = &args.file {
+        return unpublished(app, file, wanted);
+    }
+    match app.client()?.view(&View::Simulate(wanted))? {
+        Answer::Simulate(doc) => Ok(doc),
+        _ => Err(unexpected_answer()),
+    }
 }
 
 fn usage(flag: &str, why: &str) -> Failure {

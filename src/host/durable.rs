@@ -17,7 +17,7 @@ use std::time::Duration;
 /// # Errors
 /// Any failure to write, sync or rename; the old content is then still there.
 pub fn write(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    let temporary = write_temporary(path, bytes)?;
+    let temporary = write_temporary(path, |temporary| write_exclusively(temporary, bytes))?;
     let done = sys::durable::rename_over(&temporary, path);
     finish(path, &temporary, done)
 }
@@ -28,12 +28,25 @@ pub fn write(path: &Path, bytes: &[u8]) -> io::Result<()> {
 /// [`io::ErrorKind::AlreadyExists`] where there is such a file already, which is left as it is; any failure to write
 /// or sync.
 pub fn create_new(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    let temporary = write_temporary(path, bytes)?;
+    create_by(path, |path| write_exclusively(path, bytes))
+}
+
+/// The same of what only this account may read: not for a moment could another one open it, nor see a part of it under its
+/// name.
+///
+/// # Errors
+/// As [`create_new`].
+pub fn create_new_private(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    create_by(path, |path| create_secret(path, bytes))
+}
+
+fn create_by(path: &Path, make: impl Fn(&Path) -> io::Result<()>) -> io::Result<()> {
+    let temporary = write_temporary(path, &make)?;
     let done = match sys::durable::rename_new(&temporary, path) {
         // File servers that cannot do it in one step can still make a file exclusively.
         Err(e) if e.kind() == io::ErrorKind::Unsupported => {
             let _ = fs::remove_file(&temporary);
-            write_exclusively(path, bytes)
+            make(path)
         }
         other => other,
     };
@@ -282,8 +295,8 @@ fn folder_of(path: &Path) -> &Path {
     path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }
 
-/// A synced file beside `path`, on the same file system and under a name that no reader takes for content.
-fn write_temporary(path: &Path, bytes: &[u8]) -> io::Result<PathBuf> {
+/// A synced file beside `path`, on the same file system and under a name that no reader takes for content; `make` makes it.
+fn write_temporary(path: &Path, make: impl Fn(&Path) -> io::Result<()>) -> io::Result<PathBuf> {
     static COUNT: AtomicU64 = AtomicU64::new(0);
     let Some(name) = path.file_name() else {
         return Err(io::Error::new(io::ErrorKind::InvalidInput, "the path has no file name"));
@@ -294,7 +307,7 @@ fn write_temporary(path: &Path, bytes: &[u8]) -> io::Result<PathBuf> {
         let count = COUNT.fetch_add(1, Ordering::Relaxed);
         temporary.push(format!(".{}-{count}{TEMPORARY}", std::process::id()));
         let temporary = folder_of(path).join(temporary);
-        match write_exclusively(&temporary, bytes) {
+        match make(&temporary) {
             // Left by an earlier process with this pid.
             Err(e) if e.kind() == io::ErrorKind::AlreadyExists => {}
             other => return other.map(|()| temporary),
@@ -356,6 +369,19 @@ mod tests {
         assert_eq!(create_new(&file, b"second").unwrap_err().kind(), io::ErrorKind::AlreadyExists);
         assert_eq!(fs::read(&file).unwrap(), b"first");
         assert_eq!(names(dir.path()), ["started"]);
+    }
+
+    #[test]
+    fn what_is_private_is_made_whole_under_its_name_and_never_overwrites() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("evidence");
+        create_new_private(&file, b"first").unwrap();
+        assert_eq!(create_new_private(&file, b"second").unwrap_err().kind(), io::ErrorKind::AlreadyExists);
+        assert_eq!(fs::read(&file).unwrap(), b"first");
+        #[cfg(unix)]
+        assert_eq!(std::os::unix::fs::MetadataExt::mode(&fs::metadata(&file).unwrap()) & 0o777, 0o600);
+        assert_eq!(names(dir.path()), ["evidence"]);
+        assert!(create_new_private(&dir.path().join("gone/evidence"), b"x").is_err());
     }
 
     #[test]

@@ -14,6 +14,7 @@ mod deferral;
 mod documents;
 mod ends;
 mod escape;
+mod evidence;
 mod flood;
 mod full;
 mod gates;

@@ -21,8 +21,8 @@ pub use publish::{AdvanceArgs, JobArgs, JobVerb, MachineVerb, PublishArgs, SendA
 pub use rollout::RolloutArgs;
 pub use site::{ImportArgs, PackageArgs, PackageVerb, SiteArgs, SiteVerb};
 pub use views::{
-    AuditArgs, AuditVerb, ExplainArgs, Explained, HelpArgs, HistoryArgs, LevelArg, ListArgs, LogArgs,
-    LogShape, OneRequest, SimulateArgs,
+    AuditArgs, AuditVerb, EVIDENCE_HELP, EvidenceArgs, ExplainArgs, Explained, HelpArgs, HistoryArgs,
+    LevelArg, ListArgs, LogArgs, LogShape, OneRequest, SimulateArgs,
 };
 
 use crate::console::theme::BUILT_IN;
@@ -169,6 +169,11 @@ pub enum Verb {
     History(HistoryArgs),
     /// Who did what, when; `audit verify` checks the chain
     Audit(AuditArgs),
+    /// Everything about a request in one archive, for a ticket; secrets are masked by a rule
+    ///
+    /// MANIFEST in it lists each part, and why one is missing or only a part. Needs no service; what this account may not read
+    /// is left out.
+    Evidence(EvidenceArgs),
     /// Is this machine ready? Every item of the checklist with its evidence; exit status 10 where one fails
     ///
     /// What this account cannot see is `unknown`, says why, and fails nothing. Needs no service and no rights.
@@ -317,6 +322,7 @@ impl Verb {
             | Verb::Log(_)
             | Verb::History(_)
             | Verb::Audit(_)
+            | Verb::Evidence(_)
             | Verb::Check
             | Verb::Init(_)
             | Verb::Package(_)
@@ -397,6 +403,7 @@ impl Verb {
             | Verb::Log(_)
             | Verb::History(_)
             | Verb::Audit(_)
+            | Verb::Evidence(_)
             | Verb::Check
             | Verb::Service(_)
             | Verb::Words { .. }

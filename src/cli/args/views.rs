@@ -238,6 +238,31 @@ pub enum AuditVerb {
     Verify,
 }
 
+/// `pcm evidence`
+#[derive(Debug, Clone, Args)]
+#[command(after_help = EVIDENCE_HELP)]
+pub struct EvidenceArgs {
+    /// Request id, e.g. BP0000Y
+    #[arg(value_name = "REQUEST")]
+    pub request: RequestId,
+    /// The archive that is made, e.g. BP0000Y.tar.zst; a file that is there is never replaced
+    #[arg(long, value_name = "FILE")]
+    pub out: PathBuf,
+}
+
+/// What is left out, for the help, the manual page and the archive's list of contents; a test holds it against the names that
+/// are looked for.
+pub const EVIDENCE_HELP: &str = "\
+What is left out: in every part, <masked> stands in place of
+  the value of NAME=VALUE and NAME:VALUE, and the word after a switch (-NAME, --NAME, /NAME), where NAME contains
+  authorization, cookie, credential, key, passphrase, passwd, password, pwd, secret or token, in capitals or not; with a
+  blank before or after the = or :, what is in quotes, or else the rest of the line;
+  what stands before the @ of an address (https://USER:PASSWORD@HOST): all after the colon, or all of it;
+  the word after Bearer; the lines of a private key;
+  and wherever it stands, a value of six or more characters that NAME=VALUE, a switch, an address or Bearer passes in the
+  command line or in what is in force.
+It takes more rather than less. A secret that nothing of this marks stays: read what you hand out.";
+
 /// `pcm help`
 #[derive(Debug, Clone, Args)]
 pub struct HelpArgs {

@@ -4,7 +4,7 @@
 use super::parts::{MAX_FILE, Parts};
 use crate::clock::Wall;
 use crate::host::durable;
-use crate::host::open::{self, Access};
+use crate::host::open::{self, Access, OpenError};
 use crate::site::index::{MAX_BYTES, NAME};
 use std::io;
 use std::path::Path;
@@ -34,6 +34,21 @@ pub fn read(dir: &Path) -> Option<Held> {
     let parts = open::read_own(&folder.join(PARTS), MAX_FILE).unwrap_or_default();
     let seen = std::fs::metadata(dir.join(CURRENT)).and_then(|meta| meta.modified()).ok();
     Some(Held { index, parts: Parts::decode(&parts), seen: seen.map(Wall::from) })
+}
+
+/// The same, told apart; `Ok(None)`: no index is held.
+///
+/// # Errors
+/// Why what is there cannot be read.
+pub fn look(dir: &Path) -> Result<Option<Held>, OpenError> {
+    match open::read_own(&dir.join(CURRENT), MAX_NAME) {
+        Err(OpenError::Missing) => Ok(None),
+        Err(e) => Err(e),
+        Ok(_) => match read(dir) {
+            Some(held) => Ok(Some(held)),
+            None => Err(OpenError::Io(format!("what {CURRENT} names cannot be read"), None)),
+        },
+    }
 }
 
 /// Whether an index was ever held here, whatever became of it.
@@ -93,7 +108,7 @@ mod tests {
     fn the_one_that_counts_is_whole_and_the_others_go() {
         let dir = tempfile::tempdir().unwrap();
         let dir = dir.path().join("held");
-        assert!(read(&dir).is_none() && !is_there(&dir));
+        assert!(read(&dir).is_none() && !is_there(&dir) && look(&dir).unwrap().is_none());
         let mut parts = Parts::default();
         parts.put(&hash_bytes(b"job"), b"job".to_vec()).unwrap();
         write(&dir, "1-4-aa", b"first", &Parts::default()).unwrap();
@@ -108,7 +123,7 @@ mod tests {
         assert_eq!(std::fs::read_dir(&dir).unwrap().count(), 2);
         for bad in ["../x\n", "", "/etc\n", "gone\n"] {
             std::fs::write(dir.join(CURRENT), bad).unwrap();
-            assert!(read(&dir).is_none() && is_there(&dir), "{bad:?}");
+            assert!(read(&dir).is_none() && is_there(&dir) && look(&dir).is_err(), "{bad:?}");
         }
     }
 }

@@ -1,0 +1,125 @@
+//! `pcm evidence`: what is known of a request in one archive for a ticket. `gather` asks for the parts, each of them through the
+//! view that prints it; `mask` takes the secrets out; `manifest` lists what there is and what is not; what is here makes one
+//! file of it, which replaces none.
+
+mod gather;
+mod manifest;
+mod mask;
+
+use super::App;
+use super::args::EvidenceArgs;
+use super::time::absolute;
+use crate::error::{Exit, Failure, Result};
+use crate::executor::ask::Ask;
+use crate::executor::talk::protocol::View;
+use crate::host::durable;
+use crate::site::content::hash_bytes;
+use crate::text::shell_word;
+use gather::{Part, Text};
+use manifest::{Done, Manifest, Row, Standing};
+use mask::Mask;
+use ruzstd::encoding::{CompressionLevel, compress_to_vec};
+use std::io;
+use std::path::Path;
+use tar::{Builder, Header};
+
+/// `pcm evidence`
+pub fn run(app: &App, args: &EvidenceArgs) -> Result<Exit> {
+    let file = absolute(&args.out);
+    // Before anything is asked; that it is still so is seen when the file is made.
+    if std::fs::symlink_metadata(&file).is_ok() {
+        return Err(not_made(&file, &io::ErrorKind::AlreadyExists.into()));
+    }
+    let client = app.client()?;
+    let shown = client.view(&View::Show(args.request));
+    if let Err(unknown) = &shown
+        && unknown.exit == Exit::NotFound as u8
+    {
+        return Err(unknown.clone());
+    }
+    let (parts, command_line) = gather::gather(app, &client, args.request, shown);
+    let mut mask = Mask::default();
+    if let Some(line) = &command_line {
+        mask.learn(line.as_str());
+    }
+    let (contents, rows) = masked(parts, mask);
+    let manifest = Manifest::new(app, args.request, rows);
+    let packed = archive(&manifest, contents).map_err(|e| not_made(&file, &e))?;
+    durable::create_new_private(&file, &packed).map_err(|e| not_made(&file, &e))?;
+    let done = Done::new(&file, &packed, manifest);
+    app.out.view(&done, || done.page(app.out.width))?;
+    Ok(Exit::Done)
+}
+
+fn not_made(file: &Path, e: &io::Error) -> Failure {
+    let (why, remedy) = match e.kind() {
+        io::ErrorKind::AlreadyExists => (
+            "there is such a file already".to_owned(),
+            "Name a file that is not there: none is ever replaced".to_owned(),
+        ),
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
+            (e.to_string(), "Nothing of it is left there; make room, or name a file elsewhere".to_owned())
+        }
+        _ => {
+            let folder = shell_word(&file.parent().unwrap_or(file).display().to_string());
+            (
+                e.to_string(),
+                format!("Name a file in a folder that you may write in, and see: ls -ld {folder}"),
+            )
+        }
+    };
+    let message = format!("{} was not made: {why}", file.display());
+    Failure::new(Exit::Failed, "not-made", message, remedy)
+}
+
+/// What goes into the archive: names and bytes.
+type Contents = Vec<(String, Vec<u8>)>;
+
+/// The parts without their secrets, and the row of each in the list of contents.
+fn masked(parts: Vec<Part>, mut mask: Mask) -> (Contents, Vec<Row>) {
+    for part in parts.iter().filter(|part| part.teaches) {
+        match &part.text {
+            Some(Text::Lines { text, .. }) => mask.learn(text),
+            Some(Text::Json(text)) => mask.learn_json(text),
+            None => {}
+        }
+    }
+    let (mut contents, mut rows) = (Vec::new(), Vec::new());
+    for Part { name, from, text, why, .. } in parts {
+        let made_safe = matches!(text, Some(Text::Lines { changed: true, .. }));
+        let done = text.map(|text| match text {
+            Text::Lines { text, .. } => mask.text(&text),
+            Text::Json(text) => mask.json(&text),
+        });
+        let standing = match (&done, &why) {
+            (None, _) => Standing::Missing,
+            (Some(_), Some(_)) => Standing::Part,
+            (Some(_), None) => Standing::Whole,
+        };
+        let mut row = Row { part: name, from, standing, why, bytes: 0, sha256: None, masked: 0, made_safe };
+        if let Some((text, count)) = done {
+            let bytes = text.into_bytes();
+            row.bytes = bytes.len() as u64;
+            row.sha256 = Some(hash_bytes(&bytes));
+            row.masked = count;
+            contents.push((row.part.clone(), bytes));
+        }
+        rows.push(row);
+    }
+    (contents, rows)
+}
+
+/// One `.tar.zst`, in which all is in one folder, the list of contents first.
+fn archive(manifest: &Manifest, contents: Contents) -> io::Result<Vec<u8>> {
+    let mut tar = Builder::new(Vec::new());
+    let json = serde_json::to_vec_pretty(manifest)?;
+    let lists = [("MANIFEST".to_owned(), manifest.text().into_bytes()), ("MANIFEST.json".to_owned(), json)];
+    for (name, bytes) in lists.into_iter().chain(contents) {
+        let mut header = Header::new_gnu();
+        header.set_mode(0o600);
+        header.set_size(bytes.len() as u64);
+        header.set_mtime(u64::try_from(manifest.made_at.timestamp()).unwrap_or_default());
+        tar.append_data(&mut header, format!("evidence-{}/{name}", manifest.request_id), bytes.as_slice())?;
+    }
+    Ok(compress_to_vec(tar.into_inner()?.as_slice(), CompressionLevel::Fastest))
+}
