@@ -15,6 +15,7 @@ use crate::site::signed::list::TrustList;
 use crate::site::signed::signers::Role;
 use crate::text::SafeText;
 use serde::Serialize;
+use std::cell::Cell;
 use std::path::Path;
 
 /// `package sign --json`
@@ -91,13 +92,14 @@ pub fn run(
     let programs = lint::programs(app);
     let several = ids.len() > 1;
     let mut doc = SignDoc { packages: Vec::new(), failed: Vec::new(), dry_run: app.dry_run };
+    let signer = Signer { key: &key, list: &list, counts: Cell::new(false) };
     // What is wrong with the key is wrong with it for all that come after; what cannot be written is one package's.
     let mut of_key: Option<Failure> = None;
     for id in ids {
         let signed = match &of_key {
             Some(error) => Err(error.clone()),
             None => release::fill(&folder, id, again, Some(&list), &programs).and_then(|release| {
-                let signed = one(app, &folder, &release, again, (&key, &list)).inspect_err(|error| {
+                let signed = one(app, &folder, &release, again, &signer).inspect_err(|error| {
                     of_key = Some(error.clone()).filter(|error| error.code != release::NOT_WRITTEN);
                 })?;
                 Ok(RowDoc::of(&release, signed))
@@ -115,20 +117,28 @@ pub fn run(
     doc.failed.into_iter().next().map_or(Ok(Exit::Done), |failed| Err(failed.error))
 }
 
-/// Signs one package; false: it was signed already, and nothing changed.
-fn one(
-    app: &App,
-    folder: &Folder,
-    release: &Release,
-    again: bool,
-    (key, list): (&Path, &TrustList),
-) -> Result<bool> {
+/// What packages are signed with.
+struct Signer<'a> {
+    key: &'a Path,
+    list: &'a TrustList,
+    /// Machines believe what it signs.
+    counts: Cell<bool>,
+}
+
+/// Signs one package; false: it was signed already, and nothing changed. A key that does not count is refused in either case.
+fn one(app: &App, folder: &Folder, release: &Release, again: bool, by: &Signer<'_>) -> Result<bool> {
     let sign = again || !release.same || !is_signed(folder, release.package.package_id);
     match (app.dry_run, sign) {
-        (true, _) => {}
-        (false, true) => release::sign(folder, release, key, list, app.now)?,
-        (false, false) => release::write_list(folder, release)?,
+        (true, _) => return Ok(sign),
+        (false, true) => release::sign(folder, release, by.key, by.list, app.now)?,
+        (false, false) => {
+            if !by.counts.get() {
+                sign::would_count(release.text.as_bytes(), by.key, Role::Package, by.list, app.now)?;
+            }
+            release::write_list(folder, release)?;
+        }
     }
+    by.counts.set(true);
     Ok(sign)
 }
 

@@ -314,6 +314,19 @@ fn a_signed_site_is_verified_by_openssh_and_keeps_its_roles_apart() {
     );
     let again = site(dir, &["package", "sign", "--all", "--key", "keys/package"]);
     assert_eq!(again["packages"][0]["signed"], false, "nothing changed: {again}");
+    // A key that could not sign it is refused all the same, also one whose public half stands elsewhere or is all that there is.
+    fs::copy(dir.join("keys/root"), dir.join("root-alone")).unwrap();
+    for (key, code) in [
+        ("keys/publish", "bad-signature"),
+        ("keys/root", "bad-signature"),
+        ("keys/root.pub", "bad-signature"),
+        ("root-alone", "bad-signature"),
+        ("keys/nowhere", "not-signed"),
+    ] {
+        assert_eq!(no(dir, &["package", "sign", "BP00000A", "--key", key]), code, "{key}");
+    }
+    fs::copy(dir.join("keys/package.pub"), dir.join("package-alone.pub")).unwrap();
+    assert_eq!(no(dir, &["package", "sign", "--all", "--key", "package-alone.pub"]), "not-signed");
     assert_eq!(no(dir, &["site", "publish", "--key", "keys/package"]), "bad-signature");
     let published = site(dir, &["site", "publish"]);
     assert_eq!((published["epoch"].as_u64(), published["signed"].as_bool()), (Some(3), Some(true)));

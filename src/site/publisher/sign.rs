@@ -46,14 +46,36 @@ fn not_believed(key: &Path, role: Role, list: &TrustList, distrust: &Distrust) -
 /// As [`sign`].
 pub fn may_count(key: &Path, role: Role, list: &TrustList, now: Wall) -> Result<()> {
     check(key)?;
-    let mut public = key.as_os_str().to_owned();
-    if key.extension().is_none_or(|ending| ending != "pub") {
-        public.push(".pub");
-    }
-    let Ok(bytes) = open::open_bounded(Path::new(&public), MAX_PUBLIC) else { return Ok(()) };
+    let Ok(bytes) = open::open_bounded(&public_half(key), MAX_PUBLIC) else { return Ok(()) };
     let counts = Key::read(&String::from_utf8_lossy(&bytes))
         .and_then(|public| Keys::of(list, &[]).known(&public, role)?.valid_at(now));
     counts.map_err(|distrust| not_believed(key, role, list, &distrust))
+}
+
+/// The same of a key that is to be judged although nothing has to be signed. Nobody is asked for the passphrase of a private key
+/// whose public half stands beside it; of any other key only a signature shows whose it is and whether it is at hand.
+///
+/// # Errors
+/// As [`sign`].
+pub fn would_count(bytes: &[u8], key: &Path, role: Role, list: &TrustList, now: Wall) -> Result<()> {
+    may_count(key, role, list, now)?;
+    let public = public_half(key);
+    match public == key || !public.is_file() {
+        true => sign(bytes, key, role, list, now).map(drop),
+        false => Ok(()),
+    }
+}
+
+/// Where the public half of a key stands.
+fn public_half(key: &Path) -> PathBuf {
+    match key.extension() {
+        Some(ending) if ending == "pub" => key.to_owned(),
+        Some(_) | None => {
+            let mut public = key.as_os_str().to_owned();
+            public.push(".pub");
+            public.into()
+        }
+    }
 }
 
 /// Whether there is such a key at all; only signing shows whether it can be used.
