@@ -64,6 +64,33 @@ fn replaced(from: &'static str, to: &'static str) -> impl FnOnce(Vec<u8>) -> Opt
     }
 }
 
+/// An import in the place of a package has no release yet: what makes one is said first, and is all.
+#[test]
+fn what_replaces_a_package_that_was_released_becomes_its_next_release() {
+    if ssh_keygen().is_none() {
+        return;
+    }
+    let dir = tempfile::tempdir().unwrap();
+    let dir = dir.path();
+    published(dir);
+    fs::create_dir(dir.join("tool")).unwrap();
+    fs::write(dir.join("tool/setup.sh"), "#!/bin/sh\nexit 0\n").unwrap();
+    let import = ["package", "import", "tool", "--id", "BP00000A", "--replace", "--name", "Tool"];
+    let more = ["--command-line", "setup.sh --silent", "--platform", "linux-x86_64", "--folder", "site"];
+    json(dir, &[&import[..], &more].concat());
+    let done = pcm(dir, &["site", "lint", "site", "--json"]);
+    let doc: Value = serde_json::from_slice(&done.stdout).unwrap();
+    let says = |row: &&Value| row["evidence"].as_str().unwrap().contains("it runs release 1 of BP00000A");
+    let row = doc["items"].as_array().unwrap().iter().find(says).unwrap();
+    assert!(row["evidence"].as_str().unwrap().ends_with("what is here has no release yet"), "{row}");
+    let remedy = row["remedy"].as_str().unwrap();
+    assert!(remedy.starts_with("Make its next release: pcm package sign BP00000A --key KEY"), "{remedy}");
+    let sign = ["package", "sign", "BP00000A", "--key", "keys/package", "--folder", "site"];
+    assert_eq!(json(dir, &sign)["packages"][0]["release"], 2);
+    let wrong = wrong(dir, &["site"]);
+    assert!(!wrong.iter().any(|row| row.contains("it runs release")), "{wrong:?}");
+}
+
 #[test]
 fn a_forged_or_damaged_share_is_found_part_by_part() {
     if ssh_keygen().is_none() {

@@ -191,12 +191,15 @@ fn fits(job: &Job, here: &str, packages: &Packages, found: &mut Found) {
     let Some((package, hash)) = standing else { return };
     let own = package.release.unwrap_or_default();
     if own < release {
-        let message = format!("{here}: it runs release {release} of {id}, and release {own} is here");
-        found.block(
-            "packages",
-            message,
-            "Put that release back, from Git or a backup: a release never falls",
+        let stands = match own {
+            0 => "what is here has no release yet".to_owned(),
+            _ => format!("release {own} is here"),
+        };
+        let message = format!("{here}: it runs release {release} of {id}, and {stands}");
+        let remedy = format!(
+            "Make its next release: pcm package sign {id} --key KEY; or put release {release} back, from Git or a backup"
         );
+        found.block("packages", message, remedy);
     } else if own == release && *hash != job.package_sha256.as_str() {
         let message = format!("{here}: release {release} of {id} was changed since the job was sent");
         let remedy =
