@@ -3,7 +3,7 @@
 use super::super::facts::Facts;
 use super::{ago, block, count, item, named, not_enrolled, pass, unknown};
 use crate::clock::between;
-use crate::executor::share::tries::Written;
+use crate::executor::share::tries::{Cause, Unwritten, Written};
 use crate::executor::talk::view::CheckItem;
 use crate::site::share::Found;
 use crate::site::trust::TrustMode;
@@ -16,13 +16,13 @@ const APART: Duration = Duration::from_secs(5 * 60);
 /// The report and the results were written where they go, and removed again: at one of several locations that is enough.
 pub fn report_location(facts: &Facts) -> CheckItem {
     let tried = facts.tries.iter().map(|(place, tried)| match tried {
-        Err(why) => Some(Err(format!("{}: {why}", place.display()))),
+        Err(why) => Some(Err((format!("{}: {why}", place.display()), Cause::Away))),
         Ok(tried) => tried.written.as_ref().map(|written| match written {
             Ok(Written { folders, .. }) => Ok(named(folders)),
-            Err(why) => Err(why.to_string()),
+            Err(Unwritten { why, cause }) => Err((why.to_string(), *cause)),
         }),
     });
-    let tried: Vec<Result<String, String>> = tried.flatten().collect();
+    let tried: Vec<Result<String, (String, Cause)>> = tried.flatten().collect();
     let by = facts.owner().map_or_else(|_| facts.me.name.clone(), |owner| owner.name);
     let findings = match (tried.iter().find_map(|tried| tried.as_ref().ok()), &facts.look) {
         (Some(folders), _) => vec![pass(format!("as {by}: wrote a file in {folders} and removed it"))],
@@ -37,16 +37,32 @@ pub fn report_location(facts: &Facts) -> CheckItem {
         (None, Some(Ok(_))) => tried
             .into_iter()
             .filter_map(Result::err)
-            .map(|why| {
-                block(
-                    format!("as {by}: {why}"),
-                    "Give the service's account its rights to the folders machines and despoolr.box there, or name another \
-                     place: [share] report",
-                )
-            })
+            .map(|(why, cause)| block(format!("as {by}: {why}"), mended(cause)))
             .collect(),
     };
     item("report-location", findings)
+}
+
+/// What lets the report be written.
+fn mended(cause: Cause) -> &'static str {
+    match cause {
+        Cause::Away => {
+            "See whether its server answers and it is mounted, or name another place: [share] report"
+        }
+        Cause::NotBelieved => {
+            "See `share`, `instructions` and `trust`: once the publication there is believed, it is written to, too"
+        }
+        Cause::NoFolder => {
+            "See that the share is mounted and whole: each publication makes the folders machines and despoolr.box there"
+        }
+        Cause::Denied => {
+            "Give the service's account its rights to the folders machines and despoolr.box there, or name another \
+             place: [share] report"
+        }
+        Cause::Other => {
+            "Put the folders machines and despoolr.box there right, or name another place: [share] report"
+        }
+    }
 }
 
 fn not_tried(facts: &Facts) -> super::Finding {

@@ -9,7 +9,7 @@ use crate::clock::Zone;
 use crate::config::Config;
 use crate::error::{Exit, Failure};
 use crate::executor::share::job::Reported;
-use crate::executor::share::tries::{Tried, Written};
+use crate::executor::share::tries::{Cause, Tried, Unwritten, Written};
 use crate::executor::talk::view::{ServiceState, StatusDoc};
 use crate::host::account::Account;
 use crate::host::lock::Holder;
@@ -315,6 +315,45 @@ fn two_clocks_that_are_apart_are_noticed_in_both_directions() {
         let row = skew(far);
         assert_eq!(row.verdict, Verdict::Block, "{far}");
         assert!(row.evidence.as_str().contains(word) && row.evidence.as_str().contains("1h"), "{row:?}");
+    }
+}
+
+#[test]
+fn a_report_that_cannot_be_written_has_the_remedy_of_its_cause() {
+    let told = |cause: Option<Cause>| {
+        let row = row("report-location", |facts| {
+            facts.look = Some(Ok(Look {
+                found: None,
+                others: Vec::new(),
+                fault: None,
+                problems: Vec::new(),
+                answered: true,
+                lists: Vec::new(),
+                silent: Vec::new(),
+            }));
+            let tried = match cause {
+                None => Err("it did not answer within 10s".into()),
+                Some(cause) => {
+                    let written = Some(Err(Unwritten { why: "/mnt/share: no".into(), cause }));
+                    Ok(Tried { written, missing: Vec::new() })
+                }
+            };
+            facts.tries = vec![("/mnt/share".into(), tried)];
+        });
+        assert_eq!(row.verdict, Verdict::Block, "{row:?}");
+        row.remedy.unwrap().to_string()
+    };
+    for (cause, words) in [
+        (None, "it is mounted"),
+        (Some(Cause::Away), "it is mounted"),
+        (Some(Cause::NotBelieved), "`instructions`"),
+        (Some(Cause::NoFolder), "mounted and whole"),
+        (Some(Cause::Denied), "Give the service's account its rights"),
+        (Some(Cause::Other), "[share] report"),
+    ] {
+        assert!(told(cause).contains(words), "{cause:?}: {}", told(cause));
+        let rights = told(cause).contains("its rights");
+        assert_eq!(rights, cause == Some(Cause::Denied), "{cause:?}: {}", told(cause));
     }
 }
 

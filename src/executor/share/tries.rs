@@ -36,9 +36,33 @@ pub struct Tries {
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Tried {
     /// Where something was written and removed again; None: that was not tried.
-    pub written: Option<Result<Written, SafeText>>,
+    pub written: Option<Result<Written, Unwritten>>,
     /// Content that is not there, and why.
     pub missing: Vec<SafeText>,
+}
+
+/// Nothing could be written there.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Unwritten {
+    /// What the place says.
+    pub why: SafeText,
+    /// What has to be mended.
+    pub cause: Cause,
+}
+
+/// What kept a machine from writing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Cause {
+    /// The place itself cannot be opened.
+    Away,
+    /// It could be another site's, or somebody else could change it: nothing is written there.
+    NotBelieved,
+    /// A folder that a publication makes is not there.
+    NoFolder,
+    /// The account may not write there.
+    Denied,
+    /// Anything else that the system says.
+    Other,
 }
 
 /// A file was written there and removed again.
@@ -56,22 +80,37 @@ impl Tries {
         let judge = Judge::of(self.trust);
         let gone = |(at, hash): &(Shelf, ContentHash)| content::offered(&self.share, *at, hash, &judge).err();
         let written = self.write.then(|| {
-            write(&self.share, self.machine, self.believed.as_ref())
-                .map_err(|e| SafeText::new(&format!("{}: {e}", self.share.display())))
+            write(&self.share, self.machine, self.believed.as_ref()).map_err(|(cause, e)| Unwritten {
+                why: SafeText::new(&format!("{}: {e}", self.share.display())),
+                cause,
+            })
         });
         Tried { written, missing: self.contents.iter().filter_map(gone).collect() }
     }
 }
 
+/// Writes there, or says what has to be mended first.
+fn write(share: &Path, machine: MachineId, trust: Option<&Believed>) -> Result<Written, (Cause, io::Error)> {
+    Folder::open(share).map_err(|e| (Cause::Away, io::Error::from(e)))?;
+    let root = open_to_write(share, trust).map_err(|e| (Cause::NotBelieved, e))?;
+    write_below(&root, machine).map_err(|e| {
+        let cause = match e.kind() {
+            io::ErrorKind::NotFound => Cause::NoFolder,
+            io::ErrorKind::PermissionDenied => Cause::Denied,
+            _ => Cause::Other,
+        };
+        (cause, e)
+    })
+}
+
 /// In the folder of the reports, and in the machine's own folder of the results. Where there is none yet it is made, and
 /// removed again, unless the machine has put a result into it meanwhile.
-fn write(share: &Path, machine: MachineId, trust: Option<&Believed>) -> io::Result<Written> {
-    let root = open_to_write(share, trust)?;
+fn write_below(root: &Folder, machine: MachineId) -> io::Result<Written> {
     let within = |folder: &str, e: io::Error| io::Error::new(e.kind(), format!("{folder}: {e}"));
     // One name for all that try at once: what one leaves behind is gone after the next one.
     let name = format!(".{machine}.check");
     if root.is_remote() {
-        return write_to_bucket(&root, machine, &name);
+        return write_to_bucket(root, machine, &name);
     }
     let reports = root.folder(report::FOLDER).map_err(|e| within(report::FOLDER, e.into()))?;
     let clocks = write_in(&reports, &name).map_err(|e| within(report::FOLDER, e))?;
