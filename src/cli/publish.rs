@@ -240,7 +240,8 @@ fn folder_page(app: &App, doc: &FolderDoc) -> Page {
         }
         page.line("A machine that once takes an index reads no instruction file any more: look at what is published first.");
     }
-    if let Some(loose) = &doc.loose {
+    // Machines believe signatures, as long as nobody says otherwise: the example's machine below, or those of a hand-made share.
+    if let Some(loose) = doc.loose.as_ref().filter(|_| doc.machine.is_some() || doc.taken.is_some()) {
         page.strong(format!("Trust mode `permissions` would refuse this share: {loose}."));
     }
     let (dir, share) =

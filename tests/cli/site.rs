@@ -275,6 +275,26 @@ fn the_site_folder_of_the_configuration_counts_for_every_verb() {
     assert_eq!(refused(dir, &["package", "list"]), "policy-unreadable");
 }
 
+/// Who may write to a share decides nothing where signatures are believed, which is what machines do by default.
+#[test]
+fn a_new_site_speaks_of_mode_bits_only_where_machines_go_by_them() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let dir = tempfile::tempdir().unwrap();
+    let dir = dir.path();
+    fs::create_dir(dir.join("loose")).unwrap();
+    fs::set_permissions(dir.join("loose"), fs::Permissions::from_mode(0o777)).unwrap();
+    let init = |folder: &str, more: &[&str]| {
+        let args = ["site", "init", folder, "--site", "BP0", "--share", "loose"];
+        let done = pcm(dir, &[&args[..], more].concat());
+        assert!(done.status.success(), "{}", text(&done.stderr));
+        text(&done.stdout)
+    };
+    let said = init("signed", &[]);
+    assert!(!said.contains("permissions") && !said.contains("chmod"), "{said}");
+    let said = init("by-modes", &["--example", "BP004000"]);
+    assert!(said.contains("--trust permissions") && said.contains("chmod go-w"), "{said}");
+}
+
 /// What comes next is said in the words of the place where it is done.
 #[test]
 fn an_import_into_a_site_folder_says_how_it_is_signed_and_sent() {
