@@ -9,7 +9,7 @@ use super::time::absolute;
 use crate::clock::{Wall, later};
 use crate::error::{Exit, Failure, Result};
 use crate::host::durable;
-use crate::site::folder::Folder;
+use crate::site::folder::{Folder, machines};
 use crate::site::ids::PackageId;
 use crate::site::publisher::record;
 use crate::site::share::open_bounded;
@@ -282,7 +282,8 @@ fn change(app: &App, folder: &SiteFolder, change: Change, sign: &SignArgs) -> Re
     let doc = doc(folder.list_path(list.version), &list, &list.revoked);
     app.out.view(&doc, || {
         let mut page = page(app, &doc);
-        for line in next_steps(app, &list, &doc, folder.dir.join(record::NAME).exists()) {
+        let indexed = [record::NAME, machines::NAME].iter().any(|name| folder.dir.join(name).exists());
+        for line in next_steps(app, &list, &doc, indexed) {
             page.blank().line(line);
         }
         page
@@ -290,7 +291,8 @@ fn change(app: &App, folder: &SiteFolder, change: Change, sign: &SignArgs) -> Re
     Ok(Exit::Done)
 }
 
-/// What makes a new list count. `indexed`: pcm publishes from there, and nobody fills its share by hand.
+/// What makes a new list count. `indexed`: it is a site folder that pcm publishes from, or will, as its list of machines
+/// says, and nobody fills its share by hand.
 fn next_steps(app: &App, list: &TrustList, doc: &KeysDoc, indexed: bool) -> Vec<String> {
     let pcm = &app.setup.pcm;
     let lacks = |role: &Role| !list.signers.iter().any(|signer| signer.role == *role);

@@ -49,7 +49,8 @@ fn site(dir: &Path) {
     }
     let trust =
         ["key", "trust", "keys/root.pub", "--role", "trust", "--principal", "anna", "--key", "keys/root"];
-    json(dir, &[&trust[..], &["--folder", "site", "--share", "share"]].concat());
+    let first = pcm(dir, &[&trust[..], &["--folder", "site", "--share", "share"]].concat());
+    assert!(text(&first.stdout).contains("sign each instruction file again"), "{}", text(&first.stdout));
     for role in ["package", "publish"] {
         let (file, principal) = (format!("keys/{role}.pub"), format!("{role}er"));
         let args = ["key", "trust", &file, "--role", role, "--principal", &principal, "--key", "keys/root"];

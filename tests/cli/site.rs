@@ -316,6 +316,8 @@ fn an_import_into_a_site_folder_says_how_it_is_signed_and_sent() {
             .stdout,
     );
     assert!(said.contains("pcm site publish --key PUBLISHKEY"), "{said}");
+    // Nothing was published from there yet, and nobody fills its share by hand all the same.
+    assert!(!said.contains("by hand") && !said.contains("epoch"), "{said}");
 }
 
 #[test]
