@@ -260,8 +260,13 @@ fn not_all_read(late: SafeText) -> ProblemDoc {
     )
 }
 
-/// Why no console uses what a collector has written here; None: it is used, or there is none.
+/// Why no console uses what a collector has written here; None: it is used, or there is none. A share that does not say whether
+/// there is one is a problem of its own.
 fn uncollected(app: &App, folder: &Folder) -> Option<ProblemDoc> {
+    let holds = Opened::open(&folder.share()).map(|share| share.holds(collected::NAME).unwrap_or(false));
+    if !holds.unwrap_or(false) {
+        return None;
+    }
     let why = collected::find(&folder.share(), &folder.settings.site_id, app.now, PATIENCE).err()?;
     let message = format!("pcm rollout does not use {} of the share: {why}", collected::NAME);
     let remedy = format!(

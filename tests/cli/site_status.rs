@@ -219,6 +219,19 @@ fn what_goes_wrong_beside_a_publication_is_said() {
     assert!(said.contains("this publication has no line in"), "{said}");
 }
 
+/// A share that is broken says nothing of a collector, and there never was one.
+#[test]
+fn a_share_that_cannot_be_read_is_no_fault_of_a_collector() {
+    let dir = tempfile::tempdir().unwrap();
+    let dir = dir.path();
+    json(dir, &["site", "init", "site", "--site", "BP0", "--example", "BP004000"]);
+    site(dir, &["site", "publish"]);
+    fs::rename(dir.join("site/share"), dir.join("away")).unwrap();
+    fs::write(dir.join("site/share"), "no folder").unwrap();
+    let (doc, codes) = status(dir);
+    assert!(!codes.is_empty() && !codes.iter().any(|code| code == "collected-unused"), "{doc}");
+}
+
 /// Whoever prepares something with `--no-publish`, or is in the middle of a file, is not overtaken by a timer.
 #[test]
 fn what_is_renewed_or_advanced_publishes_no_other_edit() {
