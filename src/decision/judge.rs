@@ -266,7 +266,10 @@ impl Asked<'_> {
             Code::Busy if !self.inputs.facts.service => NO_QUEUE.to_owned(),
             code => remedy(code, self.id),
         });
-        refusal(code, format!("{}: {}", gate.gate, gate.evidence), help)
+        // Some evidence says by itself what helps.
+        let found = gate.evidence.as_str();
+        let bare = found.strip_suffix(help.as_str()).and_then(|found| found.strip_suffix(". "));
+        refusal(code, format!("{}: {}", gate.gate, bare.unwrap_or(found)), help)
     }
 
     /// What helps while the request itself runs: no further attempt can be made then.

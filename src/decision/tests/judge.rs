@@ -36,6 +36,7 @@ fn refused_for(scene: &Scene, verb: &Verb, reason: Option<&SafeText>, code: &str
     let refusal = judge(&scene.inputs(), id(ID), verb, reason).expect_err(&format!("{verb:?} is refused"));
     assert_eq!(refusal.code.as_str(), code, "{refusal:?}");
     assert!(!refusal.why.is_empty() && !refusal.remedy.is_empty(), "{refusal:?}");
+    assert!(!refusal.why.as_str().contains(refusal.remedy.as_str()), "what helps is said once: {refusal:?}");
     refusal
 }
 
