@@ -133,7 +133,7 @@ impl Reporting {
     /// There is no place to deliver to.
     pub fn nowhere(&mut self, why: &SafeText, now: Wall) {
         let since = self.undelivered.as_ref().map_or(now, |before| before.since);
-        self.undelivered = Some(Undelivered { since, cause: why.clone() });
+        self.undelivered = Some(Undelivered { since, cause: why.clone(), refused: false });
     }
 
     /// Where it is to go: of these the one that took it last, until it has taken nothing for two intervals; then, or where
@@ -184,7 +184,7 @@ impl Reporting {
             (Err(results), Err(report)) => ("Results and report", format!("{results}; {report}").into()),
         };
         let since = self.undelivered.as_ref().map_or(now, |before| before.since);
-        self.undelivered = Some(Undelivered { since, cause: why.clone() });
+        self.undelivered = Some(Undelivered { since, cause: why.clone(), refused: delivery.refused });
         let wait = crate::text::duration(results.into_iter().chain(report).min().unwrap_or_default());
         Some(format!("{what} did not reach the share ({why}); that is tried again in {wait}."))
     }
@@ -204,7 +204,8 @@ mod tests {
     const HOUR: Duration = Duration::from_secs(3600);
 
     fn arrived() -> Delivery {
-        Delivery { results: Ok(0), report: Ok(()), place: Some("/second".into()), stands: None, found: None }
+        let place = Some("/second".into());
+        Delivery { results: Ok(0), report: Ok(()), place, stands: None, found: None, refused: false }
     }
 
     fn at(seconds: u64) -> Monotonic {

@@ -65,6 +65,31 @@ fn what_cannot_be_delivered_is_a_problem_in_every_view_until_it_can() {
     wait_long(&site, "all is well", || site.pcm(&["status"]).status.code() == Some(0));
 }
 
+/// Two polling intervals of this machine are two hours.
+#[test]
+fn a_place_that_refuses_reports_is_a_problem_at_once_and_one_that_is_away_is_not() {
+    let mut site = Site::with_config("polling_interval = \"1h\"\n");
+    two(&mut site);
+    let folder = site.share().join("machines");
+    let away = site.path("machines.away");
+    fs::rename(&folder, &away).unwrap();
+    let service = site.service();
+    site.wait_log("did not reach the share");
+    assert_eq!(undelivered(&site), None, "it may be mounted again");
+    service.terminate();
+    fs::write(&folder, "in the way").unwrap();
+    let _service = site.service();
+    wait_long(&site, "it is a problem", || {
+        undelivered(&site).is_some_and(|why| why.contains("machine report"))
+    });
+    let status = site.pcm(&["status"]);
+    assert_eq!(status.status.code(), Some(10), "{}", text(&status));
+    assert!(site.json(&["list"])["problems"].to_string().contains("\"undelivered\""));
+    fs::remove_file(&folder).unwrap();
+    fs::rename(&away, &folder).unwrap();
+    wait_long(&site, "it is over", || undelivered(&site).is_none() && report(&site.share()).is_object());
+}
+
 #[test]
 fn a_named_place_gets_reports_and_results_although_the_instructions_are_refused() {
     let mut site = Site::reporting_elsewhere();

@@ -59,13 +59,16 @@ pub struct Delivery {
     /// The report that stands there is of another machine or of an earlier life of this one: it has to be heard of before
     /// another one takes its place.
     pub found: Option<OwnReport>,
+    /// The place answers and does not take it, which no time mends.
+    #[serde(default)]
+    pub refused: bool,
 }
 
 impl Delivery {
     /// Nothing arrived.
     pub fn failed(why: &SafeText) -> Self {
         let (results, report) = (Err(why.clone()), Err(why.clone()));
-        Self { results, report, place: None, stands: None, found: None }
+        Self { results, report, place: None, stands: None, found: None, refused: false }
     }
 }
 
@@ -95,7 +98,12 @@ fn deliver(share: &Path, trust: Option<&Believed>, reporting: &Reporting, outbox
         Ok(root) => root,
         Err(e) => return Delivery::failed(&words("the share", e)),
     };
-    let results = outbox.deliver(&root, reporting.machine).map_err(|e| words("results", e));
+    let mut refused = false;
+    let mut told = |what: &str, e: io::Error| {
+        refused |= is_refusal(&e);
+        words(what, e)
+    };
+    let results = outbox.deliver(&root, reporting.machine).map_err(|e| told("results", e));
     let found = reporting.is_news(&root, share);
     let (report, stood) = match reporting.report {
         Err(why) => (Err(why.clone()), None),
@@ -106,11 +114,22 @@ fn deliver(share: &Path, trust: Option<&Believed>, reporting: &Reporting, outbox
         }
         Ok(Some(report)) => match write_report(&root, reporting.machine, report, &outbox.waiting()) {
             Ok(stood) => (Ok(()), Some(stood)),
-            Err(e) => (Err(words("machine report", e)), None),
+            Err(e) => (Err(told("machine report", e)), None),
         },
     };
     let place = (results.is_ok() && report.is_ok()).then(|| share.to_owned());
-    Delivery { results, report, place, stands: stood.map(|stood| (share.to_owned(), stood)), found }
+    Delivery { results, report, place, stands: stood.map(|stood| (share.to_owned(), stood)), found, refused }
+}
+
+/// Somebody has to do something before this is taken. A folder that is missing may be a share that is not mounted.
+fn is_refusal(e: &io::Error) -> bool {
+    matches!(
+        e.kind(),
+        io::ErrorKind::PermissionDenied
+            | io::ErrorKind::NotADirectory
+            | io::ErrorKind::IsADirectory
+            | io::ErrorKind::ReadOnlyFilesystem
+    )
 }
 
 /// The machine report that is to be written, and what is known of those before it.
@@ -422,6 +441,9 @@ mod tests {
         let refused = deliver(std::slice::from_ref(&first));
         assert!(refused.results.unwrap_err().as_str().contains("first"));
         assert!(refused.report.unwrap_err().as_str().contains("machine report"));
+        assert!(!refused.refused, "it may be mounted again");
+        std::fs::write(first.join(report::FOLDER), "in the way").unwrap();
+        assert!(deliver(std::slice::from_ref(&first)).refused);
         let delivery = deliver(&[first, second.clone()]);
         assert_eq!((delivery.results, delivery.place.as_deref()), (Ok(1), Some(second.as_path())));
         assert!(second.join("machines/BP004000.json").is_file());

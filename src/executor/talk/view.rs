@@ -231,6 +231,9 @@ pub struct Undelivered {
     pub since: Wall,
     /// Why not, at the newest try.
     pub cause: SafeText,
+    /// The place answers and does not take it, which no time mends.
+    #[serde(default)]
+    pub refused: bool,
 }
 
 /// States in the order of their words, as in every document before.

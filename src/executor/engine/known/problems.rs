@@ -181,11 +181,15 @@ impl Views<'_> {
         })
     }
 
-    /// Results or report that have not reached the share for two polling intervals.
+    /// Results or report that have not reached the share for two polling intervals; at once where the place refuses them, which
+    /// no time mends. A share that is away says so by itself.
     fn undelivered(&self) -> Option<Problem> {
         let undelivered = self.standing.and_then(|standing| standing.undelivered)?;
         let patience = self.known.policy.config.polling_interval.saturating_mul(2);
-        let waits = (self.now - undelivered.since).to_std().ok().filter(|waits| *waits >= patience)?;
+        let waits = between(undelivered.since, self.now);
+        if !undelivered.refused && waits < patience {
+            return None;
+        }
         let message = format!(
             "results or report have not reached the share since {} ({}): {}; they are kept and tried again, results for {}",
             self.known.local(undelivered.since),

@@ -110,6 +110,7 @@ impl World {
                 place: None,
                 stands: None,
                 found: None,
+                refused: false,
             }),
             ShareJob::Report { .. } => ShareNews::Reported(Box::default()),
             ShareJob::Try(_) => ShareNews::Tried(Tried { written: None, missing: Vec::new() }),

@@ -208,6 +208,7 @@ impl Inner {
                     place: None,
                     stands: None,
                     found: None,
+                    refused: false,
                 })
             }
         }
