@@ -109,7 +109,7 @@ const HELD: (&str, &str, &str) = (
     "the index of the share cannot be had now; what is held of it stays in force: 4 parts",
 );
 
-const TOLD: [Told; 8] = [
+const TOLD: [Told; 10] = [
     Told {
         ill: "the share is away",
         problem: "share-missing",
@@ -166,6 +166,23 @@ const TOLD: [Told; 8] = [
         closed: &[],
         check: &[IN_WEB, ("parts-readable", "block", "members/all.")],
     },
+    Told {
+        ill: "the files of a package are changed on the share",
+        problem: "content-mismatch",
+        state: "offered",
+        closed: &["content"],
+        check: &[
+            IN_WEB,
+            ("content-source", "block", "BP0000Y: package BP00000A is not the one that was published"),
+        ],
+    },
+    Told {
+        ill: "a stranger has signed a package",
+        problem: "",
+        state: "rejected",
+        closed: &["trust"],
+        check: &[IN_WEB, ("trust", "block", "BP0000Y is rejected (bad-signature)")],
+    },
 ];
 
 impl Told {
@@ -177,7 +194,7 @@ impl Told {
                 differs.push(format!("{}: {what}: {told}, not {wanted}", self.ill));
             }
         };
-        let known = if self.problem.is_empty() { 0 } else { 10 };
+        let known = if self.problem.is_empty() && self.state != "rejected" { 0 } else { 10 };
         for (view, exit) in [("status", known), ("list", 0)] {
             let output = share.site.pcm(&[view, "--json"]);
             same(view, format!("{:?}", output.status.code()), format!("{:?}", Some(exit)));
@@ -211,7 +228,7 @@ impl Told {
 fn what_is_wrong_with_a_share_is_told_alike_by_all_views() {
     let Some(mut share) = Indexed::signed() else { return };
     share.enrol();
-    let job = share.job().later();
+    let mut job = share.job().later();
     let older = share.publish(std::slice::from_ref(&job));
     share.publish(std::slice::from_ref(&job));
     let _service = share.site.service();
@@ -243,12 +260,41 @@ fn what_is_wrong_with_a_share_is_told_alike_by_all_views() {
             4 => lose("jobs/BP0000AA.1.toml"),
             5 => lose(&newest),
             6 => without(&mut share, &job.clone().revision(2), "jobs/BP0000AA.2.toml"),
-            _ => {
+            7 => {
                 share.members = format!("{MACHINE} web-01 - db web\n");
                 without(&mut share, &job, "members/all.#");
             }
+            8 => {
+                share.does = "echo changed".into();
+                let content = share.content();
+                let file = root.join("content").join(&content).join("files/setup.sh");
+                let mut bytes = fs::read(&file).unwrap();
+                // As large as its list says.
+                *bytes.last_mut().unwrap() = b'#';
+                write(&file, &bytes);
+                let package = share.package(2, "");
+                // That has written it anew.
+                write(&file, &bytes);
+                // What was held is not published once more as it was.
+                let other = job.clone().revision(3).set("release", "2");
+                job = job.revision(4);
+                let other = other.set("package_sha256", format!("\"{package}\""));
+                share.publish(&[other.set("content_sha256", format!("\"{content}\""))]);
+            }
+            _ => {
+                share.does = String::new();
+                let package = share.package_by("stranger", 3, "");
+                let other = job.clone().revision(5).set("release", "3");
+                job = job.revision(6);
+                share.publish(&[other.set("package_sha256", format!("\"{package}\""))]);
+            }
         }
         two_polls(&share);
+        if n == 8 {
+            wait_for("the copy has failed", || {
+                share.site.json_of(&["status"])["problems"][0]["code"] == "content-mismatch"
+            });
+        }
         differs.extend(told.by_all(&share));
         match n {
             0 => fs::rename(&away, &root).unwrap(),

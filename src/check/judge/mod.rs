@@ -11,6 +11,7 @@ mod share;
 mod state;
 #[cfg(test)]
 mod tests;
+mod told;
 
 use super::ConfigRead;
 use super::facts::Facts;
@@ -63,7 +64,8 @@ pub(super) fn judge(facts: &Facts) -> CheckDoc {
         state::log(facts),
         state::disk(facts),
     ];
-    CheckDoc::of(machine.into_iter().chain(publisher::items(facts)).collect())
+    let items = machine.into_iter().chain(publisher::items(facts)).collect();
+    CheckDoc::of(told::beside(facts, items))
 }
 
 /// One thing found about an item.

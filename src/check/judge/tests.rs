@@ -410,3 +410,33 @@ fn a_first_index_that_is_refused_leaves_a_share_filled_by_hand() {
         assert_eq!(gather::under_an_index(&facts.subject, &facts.views, false), indexed, "{code} {file}");
     }
 }
+
+/// Whatever `status` calls wrong of this machine, the checklist has an item that fails and says so.
+#[test]
+fn what_the_executor_says_is_wrong_fails_an_item() {
+    for (code, name) in [
+        (Code::ContentMismatch.as_str(), "content-source"),
+        (Code::ContentMissing.as_str(), "content-source"),
+        (Code::WindowNeverFits.as_str(), "mandatory"),
+        (Code::Expired.as_str(), "mandatory"),
+        (Code::PolicyUnreadable.as_str(), "configuration"),
+        (Code::StateUnwritable.as_str(), "state"),
+        ("closed-for-long", "mandatory"),
+        ("end-unrecorded", "history"),
+        ("validity-left", "validity-left"),
+        ("log-unwritable", "log"),
+        ("undelivered", "machine-report"),
+    ] {
+        let found = row(name, |f| {
+            let problem = Problem::of_file(code, "", "something is wrong");
+            f.views.status.as_mut().unwrap().problems = vec![problem];
+        });
+        is(&found, Verdict::Block, "something is wrong");
+        assert!(found.remedy.is_some(), "{found:?}");
+        let known = row(name, |f| {
+            let problem = Problem::of_file(code, "", "something to know of").into_warning();
+            f.views.status.as_mut().unwrap().problems = vec![problem];
+        });
+        assert!(!known.evidence.as_str().contains("to know of"), "{known:?}");
+    }
+}
