@@ -343,6 +343,16 @@ fn delivery<'a>(inputs: &Inputs<'a>, request: &Request) -> Option<&'a Delivery> 
 
 impl<'a> Subject<'a> {
     pub fn new(world: &World<'a>, entry: usize, request: &'a Request) -> Subject<'a> {
+        Subject::with(world, entry, request, newest(world.inputs, &request.request_id))
+    }
+
+    /// The same where its newest attempt is known.
+    pub fn with(
+        world: &World<'a>,
+        entry: usize,
+        request: &'a Request,
+        newest: Option<&'a Attempt>,
+    ) -> Subject<'a> {
         let inputs = world.inputs;
         let id = &request.request_id;
         let delivery = delivery(inputs, request);
@@ -355,7 +365,7 @@ impl<'a> Subject<'a> {
             mandatory: times.mandatory,
             starts: times.starts,
             expire: times.expire,
-            newest: newest(inputs, id),
+            newest,
             adopted: inputs.history.adopted.get(id).copied(),
             deferral: inputs.history.deferrals.get(id),
             content: request.content_sha256.as_ref().and_then(|hash| inputs.facts.content.get(hash)),

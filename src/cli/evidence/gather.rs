@@ -124,7 +124,7 @@ impl Gathered<'_> {
                 Err(failure) => vec![failure.to_string()],
             };
             let why = (!why.is_empty()).then(|| SafeText::new(&why.join("; ")));
-            let text = (!text.is_empty()).then(|| match json {
+            let text = (!text.is_empty()).then_some(match json {
                 true => Text::Json(text),
                 false => Text::Lines { text, changed: false },
             });

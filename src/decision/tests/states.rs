@@ -10,6 +10,7 @@ use crate::site::instruction::*;
 use crate::site::trust::TrustVerdict;
 use crate::terms::*;
 use chrono::TimeDelta;
+use proptest::prelude::*;
 
 /// A state, and what brings a request into it.
 type Layer = (State, fn(&mut Scene));
@@ -253,4 +254,25 @@ fn what_runs_now_does_not_hide_when_something_else_runs_later() {
         s.facts.users = Some(vec![user("anna")]);
     });
     assert_eq!(held_up.decision().next_run, None);
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(300))]
+
+    /// Files may name them in any order, and one twice.
+    #[test]
+    fn each_request_has_its_own_newest_attempt_in_whatever_order_they_are_named(
+        named in prop::collection::vec(0u32..12, 1..12), attempted in prop::collection::btree_set(0u32..12, 0..12)
+    ) {
+        let name = |n: u32| format!("BP000{n:02}");
+        let mut scene = Scene::due();
+        scene.requests().clear();
+        named.iter().for_each(|n| scene.add(request(&name(*n))));
+        attempted.iter().for_each(|n| scene.attempted(&name(*n), vec![attempt(n + 1, State::Succeeded)]));
+        for (decision, n) in scene.decide().iter().zip(&named) {
+            let is_attempted = attempted.contains(n);
+            prop_assert_eq!(decision.attempt, if is_attempted { n + 1 } else { 0 });
+            prop_assert_eq!(decision.state == State::Succeeded, is_attempted);
+        }
+    }
 }
