@@ -108,7 +108,8 @@ fn no_machine_of_the_demo_is_connected_to() {
     let mut console = Terminal::start(&start, 100, 30);
     console.wait("Acme Workstation");
     console.keys("\r\r");
-    console.wait("SMSID    HOST");
+    let listed = |screen: &str| screen.contains("SMSID") && screen.lines().any(|line| line.starts_with("> "));
+    console.wait_until("a machine is selected", listed);
     console.keys("l");
     console.wait("the machines of the demo do not exist");
     console.keys("c");
