@@ -142,13 +142,16 @@ fn options(what: For) -> Vec<String> {
 /// The exit status of ssh that is its own.
 const CLIENT_FAILED: i32 = 255;
 
+/// The client names the ways that it tried behind this; a shell over there that says it of a file does not.
+const REFUSED: &str = "Permission denied (";
+
 /// What ssh says when it did not get as far as to start anything over there. Whatever else it ends with, a connection
 /// stood, and what was asked for may have been done.
 const NEVER_THERE: [&str; 15] = [
     "ssh: connect to host",
     "ssh: Could not resolve",
     "Could not resolve hostname",
-    "Permission denied",
+    REFUSED,
     "Host key verification failed",
     "kex_exchange_identification",
     "ssh_exchange_identification",
@@ -191,7 +194,7 @@ pub fn meaning(ended: &Ended) -> Meaning {
 /// Whether whoever is there turned this account away, or is not who it should be: trying again changes nothing.
 pub fn is_refused(ended: &Ended) -> bool {
     let said = String::from_utf8_lossy(&ended.said);
-    ["Permission denied", "Host key verification failed", "Too many authentication failures"]
+    [REFUSED, "Host key verification failed", "Too many authentication failures"]
         .iter()
         .any(|words| said.contains(words))
 }
@@ -403,6 +406,13 @@ mod tests {
             Meaning::NeverThere
         );
         assert_eq!(meant(Some(255), "Timeout, server web not responding."), Meaning::Lost);
+        let refused = "ola@web: Permission denied (publickey).\r\n";
+        assert_eq!(meant(Some(255), refused), Meaning::NeverThere);
+        assert!(is_refused(&Ended { code: Some(255), said: refused.into() }));
+        // A shell had begun, and what it was to start may have been started.
+        let cut = "sh: 1: cannot create /x: Permission denied\nclient_loop: send disconnect: Broken pipe";
+        assert_eq!(meant(Some(255), cut), Meaning::Lost);
+        assert!(!is_refused(&Ended { code: Some(255), said: cut.into() }));
         assert_eq!(meant(None, ""), Meaning::Lost);
     }
 
