@@ -172,6 +172,7 @@ impl All<'_> {
                 Ok((host, news)) => {
                     newest = Instant::now();
                     self.hear(host, news)?;
+                    self.together.keep(last);
                 }
                 Err(RecvTimeoutError::Timeout) => {}
                 Err(RecvTimeoutError::Disconnected) => break,

@@ -6,6 +6,9 @@ use crate::log::merge::Places;
 use crate::text::SafeText;
 use chrono::TimeDelta;
 
+/// So many more than are shown wait at most, so that they are put in order rarely.
+const AHEAD: usize = 1_000;
+
 /// A line that is shown.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Placed {
@@ -64,10 +67,22 @@ impl Together {
 
     /// All that wait, in their order; of more than `last` those that are last.
     pub fn drain(&mut self, last: Option<usize>) -> Vec<Placed> {
+        self.order(last.unwrap_or(usize::MAX));
+        std::mem::take(&mut self.waiting).into_iter().map(|(_, placed)| placed).collect()
+    }
+
+    /// Only the last so many of all are shown once: of ten thousand hosts what is surely none of them is not held.
+    pub fn keep(&mut self, last: usize) {
+        if self.waiting.len() >= last.saturating_mul(2).saturating_add(AHEAD) {
+            self.order(last);
+        }
+    }
+
+    fn order(&mut self, last: usize) {
         // What is equal keeps its order.
         self.waiting.sort_by_key(|(at, _)| *at);
-        let surplus = last.map_or(0, |last| self.waiting.len().saturating_sub(last));
-        std::mem::take(&mut self.waiting).into_iter().skip(surplus).map(|(_, placed)| placed).collect()
+        let surplus = self.waiting.len().saturating_sub(last);
+        self.waiting.drain(..surplus);
     }
 
     /// Nothing waits.
@@ -129,6 +144,21 @@ mod tests {
             together.take(usize::try_from(host).unwrap(), (0..5).map(one).collect());
         }
         assert_eq!(texts(&together.drain(Some(4))), ["2/3", "0/4", "1/4", "2/4"]);
+    }
+
+    #[test]
+    fn what_is_none_of_the_last_does_not_wait_for_those_that_are() {
+        let (mut all, mut few) = (Together::new(200), Together::new(200));
+        for host in 0..200 {
+            let one = |n: i64| record((n * 37 + host * 11) % 500, &format!("{host}/{n}"));
+            for together in [&mut all, &mut few] {
+                together.take(usize::try_from(host).unwrap(), (0..50).map(one).collect());
+            }
+            few.keep(100);
+            assert!(few.waiting.len() < 2 * 100 + AHEAD, "{}", few.waiting.len());
+        }
+        assert_eq!(all.waiting.len(), 10_000);
+        assert_eq!(few.drain(Some(100)), all.drain(Some(100)));
     }
 
     #[test]
