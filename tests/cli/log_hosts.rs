@@ -163,6 +163,7 @@ fn it_ends_as_grep_does_and_a_document_names_the_host_of_each_line() {
         &["--hosts", "./none"],
         &["--folder", "."],
         &["--serve", "--grep", "x"],
+        &["--serve", "--folder", "."],
     ] {
         let refused = hosts.pcm(args);
         assert_eq!(refused.status.code(), Some(2), "{args:?}: {}", text(&refused));

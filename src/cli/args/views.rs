@@ -185,7 +185,7 @@ pub struct LogArgs {
         long,
         hide_short_help = true,
         conflicts_with_all = ["hosts", "follow", "lines", "grep", "count", "after", "before", "context", "level", "since",
-            "until", "component", "request", "format"]
+            "until", "component", "request", "format", "folder"]
     )]
     pub serve: bool,
     /// How records are printed
