@@ -334,6 +334,26 @@ fn two_machines_with_one_id_are_noticed_by_both_and_neither_runs_anything_by_its
     assert!(double.problems("list").contains("two-machines"));
 }
 
+/// Somebody gave a new machine the id of one that is alive.
+#[test]
+fn a_live_machine_writes_its_report_anew_where_one_set_up_anew_took_its_place() {
+    let mut site = ran_once();
+    site.publish(&[]);
+    let _service = site.service();
+    // From then on it has nothing new to say by itself.
+    wait_for("it reports of what is published now", || report(&site)["serial"] == 2);
+    two_polls(&site);
+    let number = reported(&site, 1);
+    let double = Double { config: site.path("etc.double/pcm.toml"), state: site.path("state.double") };
+    make_dir(double.config.parent().unwrap());
+    write(&double.config, &fs::read(site.config()).unwrap());
+    assert!(!double.command(&["init"]).output().unwrap().status.success(), "it has had an earlier life");
+    let _second = double.service();
+    reported(&site, number + 1);
+    assert!(double.problems("status").contains("history-lost"));
+    assert!(!has_a_double(&site), "{}", site.log());
+}
+
 #[test]
 fn a_copy_is_noticed_where_reports_go_to_a_place_of_their_own() {
     let mut site = Site::reporting_elsewhere();
