@@ -218,6 +218,7 @@ fn an_account_without_rights_gets_what_it_may_read_and_is_told_what_not() {
     let site = ran();
     mode(&site.path(""), 0o755);
     let _service = site.service();
+    mode(&site.state().join("held.INS"), 0o600);
     make_dir(&site.path("for-all"));
     mode(&site.path("for-all"), 0o777);
     let file = site.path("for-all/evidence");
@@ -233,7 +234,7 @@ fn an_account_without_rights_gets_what_it_may_read_and_is_told_what_not() {
     for part in ["explain.json", "show.txt", "history.json", "audit.json", "serials.json", "status.json"] {
         assert_eq!(row(&done, part)["standing"], "whole", "{done:#}");
     }
-    let held = row(&done, "in-force/PCM.INDEX");
+    let held = row(&done, "in-force/held.INS");
     assert_eq!(held["standing"], "missing", "{held}");
     assert!(held["why"].as_str().unwrap().contains("denied"), "{held}");
     assert!(!holds(&opened(&file).1, SECRET));

@@ -14,7 +14,7 @@ use crate::executor::ask::Ask;
 use crate::executor::talk::protocol::View;
 use crate::host::durable;
 use crate::site::content::hash_bytes;
-use crate::text::shell_word;
+use crate::text::{SafeText, shell_word};
 use gather::{Part, Text};
 use manifest::{Done, Manifest, Row, Standing};
 use mask::Mask;
@@ -91,6 +91,8 @@ fn masked(parts: Vec<Part>, mut mask: Mask) -> (Contents, Vec<Row>) {
             Text::Lines { text, .. } => mask.text(&text),
             Text::Json(text) => mask.json(&text),
         });
+        // An error may quote what it is about.
+        let why = why.map(|why| SafeText::from(mask.text(why.as_str()).0));
         let standing = match (&done, &why) {
             (None, _) => Standing::Missing,
             (Some(_), Some(_)) => Standing::Part,

@@ -412,7 +412,8 @@ fn a_package_that_was_removed_since_has_to_come_again() {
     for state in [State::Failed, State::TimedOut, State::Interrupted] {
         assert_eq!(removed(|one| one.state = state).decision().state, State::Due, "{state}");
     }
-    waits(&removed(|one| one.state = State::SucceededRestart), "none has since");
+    let restarted = |one: &mut Attempt| (one.state, one.boot_id) = (State::SucceededRestart, "boot-0".into());
+    waits(&removed(restarted), "none has since");
     // It alone puts nothing there.
     let alone = removed(|_| {}).with(|s| drop(s.history.attempts.remove(&id(OTHER))));
     waits(&alone, "BP00001 has removed it, and none has since");
