@@ -9,7 +9,7 @@ use crate::config::Config;
 use crate::site::ids::{JobId, PackageId, RequestId};
 use crate::site::indexed::InForce;
 use crate::site::installed::Need;
-use crate::site::instruction::{InstructionFile, Request};
+use crate::site::instruction::InstructionFile;
 use crate::site::share::SourceFault;
 use crate::site::signed::published::SignedBy;
 use crate::site::site_file::Freeze;
@@ -182,12 +182,12 @@ impl Instructions {
         }
     }
 
-    /// Whether a request removes its package: as that says, or by the name of the command.
-    pub fn removes(&self, request: &Request) -> bool {
-        let delivery = self.index.as_ref().and_then(|index| index.deliveries.get(&request.request_id));
+    /// Whether a request with this command removes its package: as that says, or by the name of the command.
+    pub fn removes(&self, id: &RequestId, command: &SafeText) -> bool {
+        let delivery = self.index.as_ref().and_then(|index| index.deliveries.get(id));
         delivery.is_some_and(|delivery| delivery.removes)
-            || self.need_of(&request.request_id).is_some_and(|need| need.removes)
-            || is_uninstall(&request.command)
+            || self.need_of(id).is_some_and(|need| need.removes)
+            || is_uninstall(command)
     }
 }
 

@@ -1,7 +1,6 @@
 //! Gates about a job of an index (SITE.md 2): whether it is for this machine and has reached it, and whether its publisher
 //! still wants it. A request of an instruction file is for the one machine that the file names.
 
-use super::super::attempt::is_uninstall;
 use super::super::model::{Attempt, Change, GateResult};
 use super::super::world::{Subject, World, newest};
 use super::{block, pass, past, published, unknown};
@@ -267,7 +266,8 @@ pub(in super::super) fn waits_for_package(world: &World, subject: &Subject) -> b
 
 /// Whether it waits again once this other request has succeeded.
 pub(in super::super) fn waits_after(world: &World, subject: &Subject, other: &Request) -> bool {
-    needed(subject).contains(&other.package_id) && world.inputs.instructions.removes(other)
+    needed(subject).contains(&other.package_id)
+        && world.inputs.instructions.removes(&other.request_id, &other.command)
 }
 
 fn needed<'a>(subject: &Subject<'a>) -> &'a [PackageId] {
@@ -279,9 +279,7 @@ fn needed<'a>(subject: &Subject<'a>) -> &'a [PackageId] {
 fn package_is_there(world: &World, package: PackageId) -> Result<(), Option<RequestId>> {
     let (instructions, history) = (world.inputs.instructions, world.inputs.history);
     let listed = || requests(world).filter(move |request| request.package_id == package);
-    let removes = |id: &RequestId, one: &Attempt| {
-        one.removes || is_uninstall(&one.command) || instructions.need_of(id).is_some_and(|need| need.removes)
-    };
+    let removes = |id: &RequestId, one: &Attempt| one.removes || instructions.removes(id, &one.command);
     let (mut put, mut removed): (Option<Wall>, Option<(Wall, RequestId)>) = (None, None);
     for (id, attempts) in &history.attempts {
         let succeeded = |one: &&Arc<Attempt>| one.package_id == package && one.state.is_success();
@@ -293,12 +291,15 @@ fn package_is_there(world: &World, package: PackageId) -> Result<(), Option<Requ
         }
     }
     // Whoever adopted it as done did not say when a removal was.
-    let adopted = listed().filter(|request| !instructions.removes(request));
+    let adopted = listed().filter(|request| !instructions.removes(&request.request_id, &request.command));
     let adopted = adopted.filter(|request| newest(world.inputs, &request.request_id).is_none());
     put = put.max(adopted.filter_map(|request| history.adopted.get(&request.request_id).copied()).max());
     let there = put.is_some_and(|put| removed.is_none_or(|(at, _)| put > at));
     // Where there is nothing to remove the package is not there.
-    if there || listed().any(|r| !instructions.removes(r) && is_not_needed(world, &r.request_id)) {
+    if there
+        || listed()
+            .any(|r| !instructions.removes(&r.request_id, &r.command) && is_not_needed(world, &r.request_id))
+    {
         return Ok(());
     }
     Err(removed.map(|(_, id)| id))

@@ -294,8 +294,11 @@ impl<'a> Machine<'a> {
         let queued = self.history.queue.iter().find(|queued| queued.request == id);
         let by = queued.map_or(SERVICE.into(), |queued| queued.by.clone());
         let claimed = Attempt::claimed(request, number, by, self.now, &self.facts.boot_id);
-        let attempt =
-            Attempt { started_at: Some(self.now), removes: self.instructions.removes(request), ..claimed };
+        let attempt = Attempt {
+            started_at: Some(self.now),
+            removes: self.instructions.removes(&request.request_id, &request.command),
+            ..claimed
+        };
         self.history.queue.retain(|queued| queued.request != id);
         self.history.attempts.entry(id).or_default().push(Arc::new(attempt));
         self.facts.running = Some((id, self.now));

@@ -248,7 +248,7 @@ impl Executor {
             attempt: Arc::new(AttemptView {
                 reason: cause.reason.clone(),
                 release: self.known.release_of(request),
-                removes: self.known.instructions.removes(request),
+                removes: self.known.instructions.removes(&request.request_id, &request.command),
                 ..claimed
             }),
             content: request.content_sha256.clone(),
