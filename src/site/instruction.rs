@@ -47,6 +47,16 @@ pub enum Entry {
     Rejected(Rejected),
 }
 
+impl Entry {
+    /// The request, where it is usable.
+    pub fn good(&self) -> Option<&Request> {
+        match self {
+            Entry::Good(request) => Some(request),
+            Entry::Rejected(_) => None,
+        }
+    }
+}
+
 /// A request that cannot be used, with what could be read of it.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Rejected {

@@ -182,10 +182,7 @@ impl Here<'_> {
 
 fn requests<'a>(world: &World<'a>) -> impl Iterator<Item = &'a Request> {
     let entries = world.inputs.instructions.file.iter().flat_map(|file| &file.requests);
-    entries.filter_map(|entry| match entry {
-        Entry::Good(request) => Some(&**request),
-        Entry::Rejected(_) => None,
-    })
+    entries.filter_map(Entry::good)
 }
 
 /// Whether there is nothing to do for a request, so that its state is `not-needed` (DESIGN.md 3).

@@ -153,7 +153,7 @@ impl<'w> Paths<'w> {
         let entries = world.inputs.instructions.file.iter().flat_map(|file| &file.requests).enumerate();
         let mut lanes: Vec<(Lane, Vec<RequestId>)> = Vec::new();
         for (index, entry) in entries {
-            let Some(request) = good(entry) else { continue };
+            let Some(request) = entry.good() else { continue };
             let subject = Subject::new(world, index, request);
             let gates = || gates.of_request(&subject, opening(world, &subject, world.now));
             let in_queue =
@@ -218,7 +218,7 @@ impl<'w> Paths<'w> {
     fn ends_first(&self, now: &Inputs) -> Free {
         let Some((id, since)) = now.facts.running else { return Free { from: now.now, until: now.now } };
         let entries = now.instructions.file.iter().flat_map(|file| &file.requests);
-        let request = entries.filter_map(good).find(|request| request.request_id == id);
+        let request = entries.filter_map(Entry::good).find(|request| request.request_id == id);
         let longest = request.map_or(now.policy.config.run.max_run_time, |request| request.max_run_time);
         let (least, longest) = self.takes(request, longest);
         Free { from: later(since, least).max(now.now), until: later(since, longest).max(now.now) }
@@ -532,13 +532,6 @@ impl<'w> Tests<'w> {
     /// Whether one that turns it has something to do at first.
     fn first(&self, world: &World, turns: Turns) -> bool {
         self.is_installed(world, turns.test) == Some(turns.removes)
-    }
-}
-
-pub(super) fn good(entry: &Entry) -> Option<&Request> {
-    match entry {
-        Entry::Good(request) => Some(request),
-        Entry::Rejected(_) => None,
     }
 }
 

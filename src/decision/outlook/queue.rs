@@ -5,7 +5,6 @@ use super::super::decide::was_asked_for;
 use super::super::gates::{Gates, opening, queue, waits_after};
 use super::super::model::{Change, Inputs, NextRun};
 use super::super::world::{Subject, Words, World};
-use super::paths::good;
 use crate::clock::{Wall, later};
 use crate::site::ids::RequestId;
 use crate::site::instruction::{Entry, Request, Restarts};
@@ -63,7 +62,7 @@ pub(super) fn waiting<'a>(inputs: &Inputs<'a>, runs: Option<&'a Request>) -> Vec
 /// What is published of a request.
 pub(super) fn request_of<'a>(inputs: &Inputs<'a>, id: &RequestId) -> Option<&'a Request> {
     let entries = inputs.instructions.file.iter().flat_map(|file| &file.requests);
-    entries.filter_map(good).find(|request| request.request_id == *id)
+    entries.filter_map(Entry::good).find(|request| request.request_id == *id)
 }
 
 /// Their times where the machine is free from then on.

@@ -19,6 +19,7 @@ mod reported;
 mod row_error;
 mod rows;
 mod schema;
+mod serials;
 mod snapshot;
 mod taken;
 #[cfg(test)]
