@@ -6,7 +6,7 @@ use super::model::{Attempt, Deferrals, Facts, Inputs, Policy};
 use super::window::{Calendar, Opening};
 use crate::clock::{Wall, between, later};
 use crate::site::content::ContentFact;
-use crate::site::ids::{PackageId, RequestId, Turn};
+use crate::site::ids::{JobId, PackageId, RequestId, Turn};
 use crate::site::indexed::Delivery;
 use crate::site::installed::{Need, Needed};
 use crate::site::instruction::{Entry, Request};
@@ -35,6 +35,10 @@ pub(super) struct World<'a> {
     times: &'a [Option<Times>],
     /// The highest release of each package that was attempted here, once somebody asks for one.
     releases: OnceCell<BTreeMap<PackageId, u64>>,
+    /// The jobs that take the place of each, with their requests, once somebody asks for some.
+    newer: OnceCell<BTreeMap<JobId, Vec<(JobId, RequestId)>>>,
+    /// The first request of each job whose newest attempt succeeded here, once somebody asks for one.
+    succeeded: OnceCell<BTreeMap<JobId, RequestId>>,
     /// How much is put into words.
     words: Words,
 }
@@ -194,8 +198,19 @@ impl<'a> World<'a> {
             whose,
         });
         let turn = inputs.policy.config.machine.map(|id| id.turn());
-        let (now, freezes, releases) = (inputs.now, freezes.collect(), OnceCell::new());
-        World { inputs, now, freezes, calendar, restart, turn, times, releases, words }
+        World {
+            inputs,
+            now: inputs.now,
+            freezes: freezes.collect(),
+            calendar,
+            restart,
+            turn,
+            times,
+            releases: OnceCell::new(),
+            newer: OnceCell::new(),
+            succeeded: OnceCell::new(),
+            words,
+        }
     }
 
     /// The highest release of a package that was attempted here. Looked up in all attempts once, not for each request.
@@ -211,6 +226,38 @@ impl<'a> World<'a> {
             highest
         });
         releases.get(&package).copied()
+    }
+
+    /// The jobs that take the place of this one, with their requests; also those that cannot be read any more.
+    pub fn newer(&self, job: JobId) -> &[(JobId, RequestId)] {
+        let newer = self.newer.get_or_init(|| {
+            let mut newer: BTreeMap<JobId, Vec<(JobId, RequestId)>> = BTreeMap::new();
+            let Some(index) = &self.inputs.instructions.index else { return newer };
+            for (id, delivery) in &index.deliveries {
+                for older in &delivery.supersedes {
+                    newer.entry(*older).or_default().push((delivery.job_id, *id));
+                }
+            }
+            for replaced in &index.replaced {
+                newer.entry(replaced.older).or_default().push((replaced.newer, replaced.by));
+            }
+            newer
+        });
+        newer.get(&job).map(Vec::as_slice).unwrap_or_default()
+    }
+
+    /// A request of this job whose newest attempt here succeeded.
+    pub fn succeeded_once(&self, job: JobId) -> Option<RequestId> {
+        let succeeded = self.succeeded.get_or_init(|| {
+            let mut first = BTreeMap::new();
+            for (id, attempts) in &self.inputs.history.attempts {
+                if let Some(attempt) = attempts.last().filter(|attempt| attempt.state.is_success()) {
+                    first.entry(attempt.job_id).or_insert(*id);
+                }
+            }
+            first
+        });
+        succeeded.get(&job).copied()
     }
 
     /// The first instant from `t` on at which neither the operator's hold nor a freeze is in force.

@@ -15,6 +15,10 @@ use std::collections::BTreeMap;
 const MOST: usize = 1_000;
 /// The most of them in one sentence.
 const FEW: usize = 5;
+/// The most sentences: what is wrong with a signature, whoever can write reports can say in as many ways as there are machines.
+const SENTENCES: usize = 50;
+/// All further ones.
+const OTHERWISE: &str = "its signature is wrong in yet another way";
 
 words!(
     /// Why somebody has to look at a machine.
@@ -102,6 +106,14 @@ impl Attention {
             let remedy = SafeText::new(&cause.remedy(machine.as_str(), host.as_str()));
             self.machines.push(Attended { machine, host: host.clone(), code, reason, remedy });
         }
+        let cause = match cause {
+            Cause::NotVerified(Doubt::Bad(_))
+                if self.alike.len() >= SENTENCES && !self.alike.contains_key(&cause) =>
+            {
+                Cause::NotVerified(Doubt::Bad(OTHERWISE.into()))
+            }
+            cause => cause,
+        };
         let (count, some) = self.alike.entry(cause).or_default();
         *count += 1;
         if some.len() < FEW {
@@ -316,6 +328,24 @@ mod tests {
             assert_eq!(row.remedy.as_str().contains("--host-key"), names, "{row:?}");
             assert_eq!(attention.groups()[0].remedy, row.remedy.as_str());
         }
+    }
+
+    #[test]
+    fn whoever_writes_reports_fills_no_screen_with_reasons() {
+        let machines = (0..200_u8).map(|n| {
+            let machine = id(usize::from(n));
+            (machine, Machine { host_key: Some(signing_key(n).1.text()), ..Machine::new(machine) })
+        });
+        let whose = Whose::new("abcdefgh23456723".parse().unwrap(), &machines.collect(), Counted::default());
+        let mut attention = Attention::default();
+        for n in 0..200 {
+            let signed = Signed::Bad(SafeText::new(&format!("torn in place {n}")));
+            attention.look(id(n), &Ok(Account { signed, ..account() }), Some(&whose));
+        }
+        let groups = attention.groups();
+        assert_eq!((attention.by_code.values().sum::<u64>(), groups.len()), (200, SENTENCES + 1));
+        let others = groups.iter().find(|group| group.message.contains(OTHERWISE)).unwrap();
+        assert!(others.message.contains("and 145 more"), "{}", others.message);
     }
 
     #[test]

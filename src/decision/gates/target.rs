@@ -10,7 +10,7 @@ use crate::site::ids::{JobId, PackageId, RequestId};
 use crate::site::index::JobState;
 use crate::site::index::members::Member;
 use crate::site::index::target::percent;
-use crate::site::indexed::{Aim, Delivery, InForce, Membership};
+use crate::site::indexed::{Aim, Delivery, Membership};
 use crate::site::installed::{Need, Needed};
 use crate::site::instruction::{Entry, Request};
 use crate::terms::{Code, Gate, State, Verdict};
@@ -238,22 +238,10 @@ pub(in super::super) fn is_fulfilled(world: &World, id: &RequestId) -> bool {
 
 /// A job that takes the place of this one and has succeeded here, under whichever request, or has nothing to do.
 fn superseded_by(world: &World, job: JobId) -> Option<(JobId, RequestId)> {
-    let index: &InForce = world.inputs.instructions.index.as_ref()?;
-    let newer = index.deliveries.iter().filter(|(_, delivery)| delivery.supersedes.contains(&job));
-    let newer = newer.map(|(id, delivery)| (delivery.job_id, *id));
-    // Also where the newer one cannot be read any more.
-    let unread = index.replaced.iter().filter(|replaced| replaced.older == job);
-    let all = || newer.clone().chain(unread.clone().map(|replaced| (replaced.newer, replaced.by)));
+    let newer = world.newer(job);
     // What it did under an earlier request it has done: one that is sent once more has not been taken back.
-    let earlier = || all().find_map(|(newer, _)| Some((newer, succeeded_once(world, newer)?)));
-    all().find(|(_, id)| is_fulfilled(world, id)).or_else(earlier)
-}
-
-/// A request of this job whose newest attempt here succeeded.
-fn succeeded_once(world: &World, job: JobId) -> Option<RequestId> {
-    let last = world.inputs.history.attempts.iter().filter_map(|(id, attempts)| Some((id, attempts.last()?)));
-    let mut done = last.filter(|(_, attempt)| attempt.job_id == job && attempt.state.is_success());
-    done.next().map(|(id, _)| *id)
+    let earlier = || newer.iter().find_map(|(newer, _)| Some((*newer, world.succeeded_once(*newer)?)));
+    newer.iter().copied().find(|(_, id)| is_fulfilled(world, id)).or_else(earlier)
 }
 
 /// Whether it waits for a request of some package, which nobody foretells.
