@@ -19,8 +19,8 @@ use std::ops::Range;
 const PIECE: usize = 256 * 1024;
 /// How much is gone back at once.
 const BACK: u64 = 1 << 20;
-/// Where no record was found to begin in so much, what is there is taken as it stands.
-const FURTHEST: u64 = 64 << 20;
+/// Where no record was found to begin in so much, the index has to come there first.
+const FURTHEST: u64 = 4 << 20;
 
 /// A record and its place.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -50,7 +50,7 @@ pub struct Stretch {
 pub type Go<'a> = &'a mut dyn FnMut(u64) -> bool;
 
 /// One file, as far as it was when it was last looked at. Where it ends before that by now, looking is an error,
-/// `UnexpectedEof`.
+/// `UnexpectedEof`; where it cannot be told without the index where a record begins, `WouldBlock`.
 pub struct View<'a, S> {
     source: &'a S,
     index: &'a Index,
@@ -284,6 +284,10 @@ impl<'a, S: ReadAt> View<'a, S> {
             let first = blocks[..n].partition_point(|block| block.at < least);
             return Ok(blocks[first].at);
         }
+        // What the index has read and not given out is one record, and on from there nothing is known to begin.
+        if end <= self.index.read() {
+            return Ok(floor);
+        }
         let mut reach = BACK;
         loop {
             let base = end.saturating_sub(reach).max(floor);
@@ -297,8 +301,11 @@ impl<'a, S: ReadAt> View<'a, S> {
                 return Ok(base);
             }
             let start = record_at(&bytes, bytes.len() / 2);
-            if start > 0 || reach >= FURTHEST {
+            if start > 0 {
                 return Ok(base + start as u64);
+            }
+            if reach >= FURTHEST {
+                return Err(io::ErrorKind::WouldBlock.into());
             }
             reach *= 4;
         }

@@ -127,16 +127,19 @@ enum Ended {
     Newer,
     /// The file is not what it was.
     Changed,
+    /// It can be said only when the index has come there.
+    Unindexed,
     /// It cannot be done.
     Failed(SafeText),
 }
 
 impl From<std::io::Error> for Ended {
     fn from(e: std::io::Error) -> Ended {
-        if e.kind() == std::io::ErrorKind::UnexpectedEof {
-            return Ended::Changed;
+        match e.kind() {
+            std::io::ErrorKind::UnexpectedEof => Ended::Changed,
+            std::io::ErrorKind::WouldBlock => Ended::Unindexed,
+            _ => Ended::Failed(SafeText::new(&e.to_string())),
         }
-        Ended::Failed(SafeText::new(&e.to_string()))
     }
 }
 
@@ -173,6 +176,9 @@ impl Reader {
             Err(Ended::Changed) => {
                 self.open = None;
                 self.tell(ask.id, &ask.file, Came::Changed);
+            }
+            Err(Ended::Unindexed) => {
+                self.tell(ask.id, &ask.file, Came::Failed("a line at its end is not complete yet".into()));
             }
             Err(Ended::Failed(why)) => self.tell(ask.id, &ask.file, Came::Failed(why)),
         }
@@ -270,6 +276,16 @@ impl Reader {
         {
             self.index_all(ask)?;
         }
+        match self.look(ask, filter.clone()) {
+            Err(Ended::Unindexed) => {
+                self.index_all(ask)?;
+                self.look(ask, filter)
+            }
+            other => other,
+        }
+    }
+
+    fn look(&mut self, ask: &Ask, filter: Filter) -> Done<Option<Came>> {
         let Some(open) = &self.open else { return Ok(None) };
         let view = View::new(&open.file, &open.index, &open.name, &self.zone)?;
         let mut look = Look {

@@ -5,7 +5,7 @@ use super::fake::{Fake, NOW, at};
 use super::stage::Stage;
 use crate::clock::Zone;
 use crate::console::app::logpane::LogPane;
-use crate::console::app::whole::{Ask, Came, News, What};
+use crate::console::app::whole::{Ask, Came, News, Only, Spot, What};
 use crate::console::app::{Effect, Event, LogLine};
 use crate::console::drivers::{Incoming, whole};
 use crate::log::Level;
@@ -363,4 +363,28 @@ fn few_lines_of_a_filter_are_not_taken_for_all_while_more_are_looked_for() {
     hall.settle();
     let screen = hall.stage.screen();
     assert!(hall.numbers() == [3, 1_503, 3_003, 4_503] && !screen.contains("looking in"), "{screen}");
+}
+
+#[test]
+fn the_end_of_a_line_of_megabytes_waits_for_the_index_and_is_no_line_of_its_own() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("A.LOG");
+    let text = format!("{}[11/28/26 01:02:03] P ==> long {}\n", written(1), "x".repeat(12 << 20));
+    std::fs::write(&path, &text).unwrap();
+    let (to, from) = channel();
+    let ask = whole::start(vec![path], Zone::utc(), &to).unwrap();
+    let only = Only { level: Level::Verbose, component: None, text: None, polls: true };
+    let what = What::Around(Spot::Place(u64::MAX));
+    ask.send(Ask { id: 1, file: "A.LOG".into(), fresh: true, only, what }).unwrap();
+    let rows = loop {
+        match from.recv_timeout(Duration::from_secs(60)) {
+            Ok(Incoming::Event(Event::Whole(News { came: Came::Window { rows, .. }, .. }))) => break rows,
+            Ok(Incoming::Event(Event::Whole(News { came: Came::Failed(why), .. }))) => panic!("{why}"),
+            Ok(_) => {}
+            Err(e) => panic!("{e}"),
+        }
+    };
+    let places: Vec<u64> = rows.iter().map(|row| row.place).collect();
+    assert_eq!(places, [0, written(1).len() as u64]);
+    assert!(rows[1].lines[0].text.as_str().starts_with("long x"));
 }

@@ -272,3 +272,27 @@ fn a_file_that_is_cut_while_it_is_looked_at_is_not_said_to_hold_nothing() {
     let empty = Cut(Vec::new(), 100);
     assert!(Index::new(west(0)).grow(&empty, 1 << 20).is_err(), "it did not change: nothing was read of it");
 }
+
+#[test]
+fn a_line_of_megabytes_is_one_record_or_the_index_has_to_come_to_it() {
+    for end in [&b"\nlast\n"[..], b""] {
+        let mut bytes = b"[11/28/26 01:02:03] P ==> first\n[11/28/26 01:02:03] P ==> long ".to_vec();
+        bytes.extend(b"x".repeat(6 << 20));
+        bytes.extend(end);
+        let size = bytes.len() as u64;
+        let (name, zone) = zone();
+        let (_, passing) = model(&bytes, &Filter::default());
+        let index = indexed(&bytes, 0, 256);
+        let view = View::new(&bytes, &index, &name, &zone).unwrap();
+        let before = if end.is_empty() { size } else { size - 5 };
+        let found = view.back(&mut Spans::new(None, true), before, &Filter::default(), 9, &mut |_| true);
+        assert_eq!(found.unwrap_err().kind(), std::io::ErrorKind::WouldBlock);
+        let index = indexed(&bytes, size, 256);
+        let view = View::new(&bytes, &index, &name, &zone).unwrap();
+        let mut looked = Looked { view, buffer: Spans::new(None, true) };
+        let (got, done) = looked.go(false, size, &Filter::default(), 9);
+        let places =
+            |all: &[(u64, u64, Record)]| all.iter().map(|(at, end, _)| (*at, *end)).collect::<Vec<_>>();
+        assert!(done && places(&got) == places(&passing), "{:?} {:?}", places(&got), places(&passing));
+    }
+}
