@@ -10,9 +10,6 @@ use crate::clock::Wall;
 use crate::site::ids::{JobId, RequestId};
 use crate::site::instruction::{Entry, Rejected};
 use crate::terms::{Code, Gate, Group, State, Verdict};
-use std::collections::btree_map;
-use std::iter::Peekable;
-use std::sync::Arc;
 
 /// What the core says of every request: those of the instruction file in its order, then those that are only in
 /// history, by id. Pure: the same inputs give the same decisions. The gates' evidence is left empty, since nobody reads
@@ -31,14 +28,7 @@ fn all(world: &World) -> Vec<Decision> {
     let gates = Gates::new(world);
     let entries = inputs.instructions.file.as_ref().map(|f| f.requests.as_slice()).unwrap_or_default();
     let mut decisions = Vec::with_capacity(entries.len() + inputs.history.attempts.len());
-    let mut along = Along::new(inputs);
-    decisions.extend(entries.iter().enumerate().map(|(index, entry)| match entry {
-        Entry::Good(request) => {
-            let newest = along.newest(request.request_id);
-            of_subject(&gates, &Subject::with(world, index, request, newest))
-        }
-        Entry::Rejected(rejected) => of_rejected(&gates, index, rejected),
-    }));
+    decisions.extend(entries.iter().enumerate().map(|(index, entry)| of_entry(&gates, index, entry)));
     // Files are written in order as a rule, and then there is nothing to sort.
     let mut published: Vec<RequestId> = entries.iter().filter_map(entry_id).collect();
     published.sort_unstable();
@@ -50,30 +40,6 @@ fn all(world: &World) -> Vec<Decision> {
         }
     }
     decisions
-}
-
-/// The newest attempts of requests that are asked for in order, as files are written as a rule: then nothing is searched.
-struct Along<'a> {
-    inputs: &'a Inputs<'a>,
-    attempts: Peekable<btree_map::Iter<'a, RequestId, Vec<Arc<Attempt>>>>,
-    /// The highest one that was asked for.
-    before: Option<RequestId>,
-}
-
-impl<'a> Along<'a> {
-    fn new(inputs: &'a Inputs<'a>) -> Self {
-        Self { inputs, attempts: inputs.history.attempts.iter().peekable(), before: None }
-    }
-
-    fn newest(&mut self, id: RequestId) -> Option<&'a Attempt> {
-        if self.before.is_some_and(|before| id < before) {
-            return newest(self.inputs, &id);
-        }
-        self.before = Some(id);
-        while self.attempts.next_if(|(attempted, _)| **attempted < id).is_some() {}
-        let (_, attempts) = self.attempts.peek().filter(|(attempted, _)| **attempted == id)?;
-        attempts.last().map(Arc::as_ref)
-    }
 }
 
 /// The same for some of them, in place: `decisions` is what [`decide`] gave for the same instruction file, `which` are

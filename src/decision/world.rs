@@ -230,9 +230,9 @@ impl<'a> World<'a> {
 
     /// The jobs that take the place of this one, with their requests; also those that cannot be read any more.
     pub fn newer(&self, job: JobId) -> &[(JobId, RequestId)] {
+        let Some(index) = &self.inputs.instructions.index else { return &[] };
         let newer = self.newer.get_or_init(|| {
             let mut newer: BTreeMap<JobId, Vec<(JobId, RequestId)>> = BTreeMap::new();
-            let Some(index) = &self.inputs.instructions.index else { return newer };
             for (id, delivery) in &index.deliveries {
                 for older in &delivery.supersedes {
                     newer.entry(*older).or_default().push((delivery.job_id, *id));
@@ -390,16 +390,6 @@ fn delivery<'a>(inputs: &Inputs<'a>, request: &Request) -> Option<&'a Delivery> 
 
 impl<'a> Subject<'a> {
     pub fn new(world: &World<'a>, entry: usize, request: &'a Request) -> Subject<'a> {
-        Subject::with(world, entry, request, newest(world.inputs, &request.request_id))
-    }
-
-    /// The same where its newest attempt is known.
-    pub fn with(
-        world: &World<'a>,
-        entry: usize,
-        request: &'a Request,
-        newest: Option<&'a Attempt>,
-    ) -> Subject<'a> {
         let inputs = world.inputs;
         let id = &request.request_id;
         let delivery = delivery(inputs, request);
@@ -412,7 +402,7 @@ impl<'a> Subject<'a> {
             mandatory: times.mandatory,
             starts: times.starts,
             expire: times.expire,
-            newest,
+            newest: newest(inputs, id),
             adopted: inputs.history.adopted.get(id).copied(),
             deferral: inputs.history.deferrals.get(id),
             content: request.content_sha256.as_ref().and_then(|hash| inputs.facts.content.get(hash)),
