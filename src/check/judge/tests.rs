@@ -318,19 +318,24 @@ fn two_clocks_that_are_apart_are_noticed_in_both_directions() {
     }
 }
 
+/// A share that answers and has nothing for this machine.
+fn answered() -> Look {
+    Look {
+        found: None,
+        others: Vec::new(),
+        fault: None,
+        problems: Vec::new(),
+        answered: true,
+        lists: Vec::new(),
+        silent: Vec::new(),
+    }
+}
+
 #[test]
 fn a_report_that_cannot_be_written_has_the_remedy_of_its_cause() {
     let told = |cause: Option<Cause>| {
         let row = row("report-location", |facts| {
-            facts.look = Some(Ok(Look {
-                found: None,
-                others: Vec::new(),
-                fault: None,
-                problems: Vec::new(),
-                answered: true,
-                lists: Vec::new(),
-                silent: Vec::new(),
-            }));
+            facts.look = Some(Ok(answered()));
             let tried = match cause {
                 None => Err("it did not answer within 10s".into()),
                 Some(cause) => {
@@ -361,15 +366,7 @@ fn a_report_that_cannot_be_written_has_the_remedy_of_its_cause() {
 fn files_that_nobody_was_asked_for_are_not_said_to_be_there() {
     let row = row("content-source", |facts| {
         facts.contents = (1, 1);
-        facts.look = Some(Ok(Look {
-            found: None,
-            others: Vec::new(),
-            fault: None,
-            problems: Vec::new(),
-            answered: true,
-            lists: Vec::new(),
-            silent: Vec::new(),
-        }));
+        facts.look = Some(Ok(answered()));
         // Reports go there, and it answers.
         facts.tries = vec![("/mnt/reports".into(), Ok(Tried { written: None, missing: Vec::new() }))];
     });
