@@ -11,6 +11,7 @@ mod whole;
 
 use find::Before;
 pub use find::is_poll;
+use moves::is_fault;
 use older::Seek;
 pub use whole::Whole;
 
@@ -24,7 +25,7 @@ use crate::log::histogram::{Bucket, count};
 use crate::log::merge::Places;
 use crate::text::SafeText;
 use regex::Regex;
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
 /// How many lines are kept; older ones are in the file.
@@ -72,6 +73,8 @@ pub struct LogPane {
     bytes: usize,
     errors: usize,
     warnings: usize,
+    /// Which lines these are: whether there is one is asked with every frame.
+    faulty: BTreeSet<LineKey>,
     files: BTreeMap<SafeText, usize>,
     components: BTreeMap<SafeText, usize>,
     /// The lines that pass level, component and filter, oldest first.
@@ -138,6 +141,7 @@ impl Default for LogPane {
             bytes: 0,
             errors: 0,
             warnings: 0,
+            faulty: BTreeSet::new(),
             files: BTreeMap::new(),
             components: BTreeMap::new(),
             shown: VecDeque::new(),
@@ -212,6 +216,9 @@ impl LogPane {
                 insert(&mut self.matches, key, |known| *known);
             }
         }
+        if is_fault(&line) {
+            self.faulty.insert(key);
+        }
         insert(&mut self.lines, (key, line), |(known, _)| *known);
         passes
     }
@@ -220,6 +227,7 @@ impl LogPane {
         let Some((key, line)) = self.lines.pop_front() else { return };
         self.tally(&line, false);
         self.marks.remove(&key);
+        self.faulty.remove(&key);
         for kept in [&mut self.shown, &mut self.matches] {
             while kept.front().is_some_and(|known| *known <= key) {
                 kept.pop_front();

@@ -59,7 +59,8 @@ impl LogPane {
             }
             Id::NextMatch | Id::PrevMatch => return self.next_match(id == Id::NextMatch),
             Id::NextError | Id::PrevError => {
-                return self.seek(id == Id::NextError, "error or warning", |_, _, line| is_fault(line));
+                let to = self.next_fault(id == Id::NextError);
+                return self.jump_or_say(to, id == Id::NextError, "error or warning");
             }
             Id::NextMark | Id::PrevMark => {
                 let marked = |pane: &LogPane, key: LineKey, _: &LogLine| pane.is_marked(key);
@@ -166,19 +167,12 @@ impl LogPane {
 
     /// The place of the next (or previous) shown line that fits.
     fn find(&self, forward: bool, holds: impl Fn(&LogPane, LineKey, &LogLine) -> bool) -> Option<usize> {
-        let here = match self.hit {
-            Some(hit) => self.shown.partition_point(|key| *key < hit),
-            None => self.end(self.height),
-        };
+        let (above, from) = self.around();
         let fits = |at: &usize| {
             let key = self.shown.get(*at).copied();
             key.and_then(|key| Some((key, self.line(key)?))).is_some_and(|(key, line)| holds(self, key, line))
         };
-        if forward {
-            (here + 1..self.shown.len()).find(fits)
-        } else {
-            (0..here.min(self.shown.len())).rev().find(fits)
-        }
+        if forward { (from..self.shown.len()).find(fits) } else { (0..above).rev().find(fits) }
     }
 
     /// Goes there; else says that there is none.
@@ -188,7 +182,11 @@ impl LogPane {
         what: &str,
         holds: impl Fn(&LogPane, LineKey, &LogLine) -> bool,
     ) -> Option<SafeText> {
-        match self.find(forward, holds) {
+        self.jump_or_say(self.find(forward, holds), forward, what)
+    }
+
+    fn jump_or_say(&mut self, to: Option<usize>, forward: bool, what: &str) -> Option<SafeText> {
+        match to {
             Some(at) => {
                 self.jump(at);
                 None
@@ -203,7 +201,35 @@ impl LogPane {
 
     /// Whether there is an error or a warning in this direction from where one is.
     pub fn has_fault(&self, forward: bool) -> bool {
-        self.faults() != (0, 0) && self.find(forward, |_, _, line| is_fault(line)).is_some()
+        self.next_fault(forward).is_some()
+    }
+
+    /// The place of the next (or previous) error or warning that is shown.
+    pub(super) fn next_fault(&self, forward: bool) -> Option<usize> {
+        let (above, from) = self.around();
+        let place = |key: &LineKey| self.shown.binary_search(key).ok();
+        match forward {
+            true => self.faulty.range(self.shown.get(from)?..).find_map(place),
+            false => self.faulty.range(..=self.shown.get(above.checked_sub(1)?)?).rev().find_map(place),
+        }
+    }
+
+    /// Errors and warnings that are shown, oldest first.
+    pub(super) fn shown_faults(&self) -> impl Iterator<Item = &LineKey> {
+        self.faulty.iter().filter(|key| self.shown.binary_search(key).is_ok())
+    }
+
+    /// So many lines are above where one is, which is at the line that was jumped to, else below those on the screen; and so
+    /// many are not below it.
+    fn around(&self) -> (usize, usize) {
+        match self.hit {
+            Some(hit) => {
+                let up_to = |from: usize| from + usize::from(self.shown.get(from) == Some(&hit));
+                let above = self.shown.partition_point(|key| *key < hit);
+                (above, up_to(above))
+            }
+            None => (self.end(self.height), self.end(self.height)),
+        }
     }
 
     /// Marks the line that was jumped to, else the one at the bottom; or takes its mark away.

@@ -330,3 +330,42 @@ fn a_whole_file_of_long_lines_is_not_asked_for_in_circles() {
         assert!(pane.counts().0 < 300, "of a large file no more than a few screens are here");
     }
 }
+
+proptest! {
+    /// Where the next error is is looked up; here all shown lines are walked instead.
+    #[test]
+    fn the_next_error_is_the_next_one_that_is_shown(
+        levels in prop::collection::vec((0..4_u8, 0..3_u8), 1..60),
+        only in any::<bool>(),
+        room in 5..80_usize,
+        steps in prop::collection::vec(0..7_u8, 1..20),
+    ) {
+        let mut pane = LogPane { room, ..LogPane::default() };
+        pane.drawn(Window { height: 5, ..Window::default() });
+        for (n, (level, component)) in levels.iter().enumerate() {
+            let level = [Level::Info, Level::Info, Level::Warning, Level::Error][usize::from(*level)];
+            let component = ["PCM", "SERVICE", "RUN"][usize::from(*component)].into();
+            let seconds = i64::try_from(n * 7 % 23).unwrap();
+            pane.push(vec![LogLine { level, component, ..line(["A", "B"][n % 2], seconds, "text") }]);
+        }
+        if only {
+            does(&mut pane, Id::Component);
+        }
+        for step in steps {
+            let ids = [Id::Up, Id::PageUp, Id::Top, Id::PageDown, Id::NextError, Id::PrevError, Id::LogMark];
+            does(&mut pane, ids[usize::from(step)]);
+            let shown: Vec<LineKey> = pane.shown.iter().copied().collect();
+            let faults = |keys: &[LineKey]| -> Vec<LineKey> {
+                keys.iter().filter(|key| pane.line(**key).is_some_and(is_fault)).copied().collect()
+            };
+            let bottom = shown.get(pane.end(5).wrapping_sub(1)).copied();
+            let above: Vec<LineKey> =
+                shown.iter().filter(|key| pane.hit.map_or(Some(**key) <= bottom, |hit| **key < hit)).copied().collect();
+            let below: Vec<LineKey> = shown.iter().filter(|key| Some(**key) > pane.hit.or(bottom)).copied().collect();
+            let at = |found: Option<usize>| found.map(|at| shown[at]);
+            prop_assert_eq!(at(pane.next_fault(true)), faults(&below).first().copied());
+            prop_assert_eq!(at(pane.next_fault(false)), faults(&above).last().copied());
+            prop_assert_eq!(pane.faulty.len(), pane.errors + pane.warnings);
+        }
+    }
+}

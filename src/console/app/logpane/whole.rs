@@ -134,8 +134,7 @@ impl LogPane {
                 self.find_in_file(id == Id::NextMatch, &matches, sought);
             }
             Id::NextError | Id::PrevError => {
-                let fault = |key: &&LineKey| self.line(**key).is_some_and(super::moves::is_fault);
-                let faults: Vec<LineKey> = self.shown.iter().filter(fault).copied().collect();
+                let faults: Vec<LineKey> = self.shown_faults().copied().collect();
                 self.find_in_file(id == Id::NextError, &faults, Sought::Fault);
             }
             Id::NextMark | Id::PrevMark => {
@@ -218,6 +217,7 @@ impl LogPane {
         self.lines.clear();
         self.shown.clear();
         self.matches.clear();
+        self.faulty.clear();
         self.files.clear();
         (self.bytes, self.errors, self.warnings, self.hit, self.third) = (0, 0, 0, None, None);
     }
@@ -303,6 +303,7 @@ impl LogPane {
         let line = if first { self.lines.pop_front() } else { self.lines.pop_back() };
         let Some((key, line)) = line else { return };
         self.bytes = self.bytes.saturating_sub(line.text.as_str().len());
+        self.faulty.remove(&key);
         for kept in [&mut self.shown, &mut self.matches] {
             if first && kept.front() == Some(&key) {
                 kept.pop_front();
