@@ -1,5 +1,6 @@
 //! What happens in a simulated world: time passes, the service steps, operators act, and everything that can die dies.
 
+mod day;
 mod tamper;
 mod year;
 

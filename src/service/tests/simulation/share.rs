@@ -38,6 +38,10 @@ pub enum Mood {
     HalfWritten,
     RolledBack,
     Untrusted,
+    /// All is well but for the files of packages, which are not what was published.
+    OtherContent,
+    /// It is read, and takes nothing.
+    TakesNothing,
 }
 
 /// What is on the share.
@@ -55,6 +59,9 @@ pub struct SimShare {
     pub reports: u64,
     /// The size of the largest, in bytes.
     pub largest: usize,
+    /// How often content was copied from it, and how often it was to take reports and results.
+    pub copies: u64,
+    pub offers: u64,
     /// What was read last, and what it says.
     read: Option<(Vec<u8>, InstructionFile)>,
 }
@@ -70,6 +77,8 @@ impl SimShare {
             results: BTreeMap::new(),
             reports: 0,
             largest: 0,
+            copies: 0,
+            offers: 0,
             read: None,
         }
     }
@@ -162,12 +171,17 @@ impl Inner {
         match job {
             ShareJob::Look { .. } => ShareNews::Looked(Box::new(self.look().into())),
             ShareJob::Stage { hash, .. } => {
-                let fact = if matches!(self.share.mood, Mood::Well | Mood::RolledBack | Mood::HalfWritten) {
-                    self.staged.insert(hash.clone());
-                    *self.touched.entry(hash.clone()).or_default() += 1;
-                    ContentFact::Staged
-                } else {
-                    ContentFact::Missing("the share is away".into())
+                self.share.copies += 1;
+                let fact = match self.share.mood {
+                    Mood::Well | Mood::RolledBack | Mood::HalfWritten | Mood::TakesNothing => {
+                        self.staged.insert(hash.clone());
+                        *self.touched.entry(hash.clone()).or_default() += 1;
+                        ContentFact::Staged
+                    }
+                    Mood::OtherContent => ContentFact::Mismatch("setup.sh is another file".into()),
+                    Mood::Gone | Mood::Hangs | Mood::NoFile | Mood::Untrusted => {
+                        ContentFact::Missing("the share is away".into())
+                    }
                 };
                 ShareNews::Staged(hash.clone(), fact, None)
             }
@@ -193,10 +207,12 @@ impl Inner {
                 ShareNews::Tidied(Tidied { runs, contents, ..Tidied::default() })
             }
             ShareJob::RemoveResults { .. } => ShareNews::ResultsRemoved(Ok(0)),
-            ShareJob::Deliver { .. } if self.share.mood == Mood::Gone => {
+            ShareJob::Deliver { .. } if matches!(self.share.mood, Mood::Gone | Mood::TakesNothing) => {
+                self.share.offers += 1;
                 ShareNews::Delivered(Delivery::failed(&"the share is away".into()))
             }
             ShareJob::Deliver { report, .. } => {
+                self.share.offers += 1;
                 if let Ok(Some(report)) = report {
                     self.share.largest = self.share.largest.max(report.report.to_bytes().unwrap().len());
                 }
@@ -272,7 +288,7 @@ impl Inner {
             Mood::NoFile => return fault(Code::InsMissing),
             Mood::RolledBack => (self.share.older.as_ref(), true),
             Mood::Untrusted => (None, false),
-            Mood::Well | Mood::HalfWritten => (None, true),
+            Mood::Well | Mood::HalfWritten | Mood::OtherContent | Mood::TakesNothing => (None, true),
         };
         let mut bytes = render::render(file.unwrap_or(&self.share.file)).into_bytes();
         if self.share.mood == Mood::HalfWritten {

@@ -182,7 +182,9 @@ impl Store for super::World {
     fn log(&self, level: Level, text: &SafeText, _: Wall) -> io::Result<()> {
         let usual = ["Looking", "Packages ", "No new", "sleeping"];
         if !usual.iter().any(|words| text.as_str().starts_with(words)) {
-            self.lock().note(format!("  {level:?}: {text}"));
+            let mut inner = self.lock();
+            inner.lines += 1;
+            inner.note(format!("  {level:?}: {text}"));
         }
         Ok(())
     }

@@ -122,6 +122,8 @@ pub struct Inner {
     pub violations: Vec<String>,
     pub events: VecDeque<String>,
     pub figures: Figures,
+    /// Lines of the log, but for those of each poll.
+    pub lines: u64,
 }
 
 /// What a simulation has been through.
@@ -249,6 +251,7 @@ impl SimWorld {
             violations: Vec::new(),
             events: VecDeque::new(),
             figures: Figures::default(),
+            lines: 0,
             random,
         };
         let world = Self { inner: Mutex::new(inner), layout, zone };

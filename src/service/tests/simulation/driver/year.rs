@@ -18,14 +18,14 @@ use std::time::Duration;
 const WEEKS: u64 = 2;
 const A_WEEK: u64 = 49;
 /// The service wakes at polls and instants of requests; this is many times as often.
-const STEPS: u32 = 50_000;
+pub(super) const STEPS: u32 = 50_000;
 
-fn id(n: u64) -> RequestId {
+pub(super) fn id(n: u64) -> RequestId {
     let digit = |n: u64| char::from_digit(u32::try_from(n % 36).unwrap(), 36).unwrap().to_ascii_uppercase();
     format!("BP0Y{}{}{}", digit(n / 1296), digit(n / 36), digit(n)).parse().unwrap()
 }
 
-fn request(n: u64, mandatory: Wall) -> Request {
+pub(super) fn request(n: u64, mandatory: Wall) -> Request {
     Request {
         request_id: id(n),
         job_id: "BP0000AA".parse().unwrap(),
@@ -53,7 +53,7 @@ fn request(n: u64, mandatory: Wall) -> Request {
     }
 }
 
-fn quiet_machine(sim: &Sim<'_>) {
+pub(super) fn quiet_machine(sim: &Sim<'_>) {
     let mut inner = sim.world.lock();
     let config = &mut inner.config;
     config.polling_interval = Duration::from_secs(3600);
