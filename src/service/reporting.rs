@@ -5,6 +5,7 @@
 use crate::clock::{Monotonic, Wall};
 use crate::executor::share::deliver::Delivery;
 use crate::executor::talk::view::Undelivered;
+use crate::log::Level;
 use crate::site::ids::MachineId;
 use crate::site::report::MachineReport;
 use crate::text::SafeText;
@@ -13,6 +14,8 @@ use std::time::Duration;
 
 /// After a failure the share is left alone this long; doubled each time, up to the interval.
 const FIRST_RETRY: Duration = Duration::from_secs(15);
+/// What has not changed since is said in the log once in this time; `status` says it all the while.
+const SAID_AGAIN: Duration = Duration::from_secs(86_400);
 
 /// What was reported and what is to be.
 pub struct Reporting {
@@ -34,6 +37,8 @@ pub struct Reporting {
     results: Tries,
     report: Tries,
     undelivered: Option<Undelivered>,
+    /// What the log says of that, without the time of the next try, and since when.
+    said: Option<(String, Monotonic)>,
     /// Where everything arrived last; None: nothing did, or not there for two intervals.
     place: Option<PathBuf>,
     arrived: Monotonic,
@@ -76,6 +81,7 @@ impl Reporting {
             results: Tries::default(),
             report: Tries::default(),
             undelivered: None,
+            said: None,
             place: None,
             arrived: Monotonic::default(),
         }
@@ -156,7 +162,7 @@ impl Reporting {
     }
 
     /// Both have arrived or not; what the log should say about it.
-    pub fn ended(&mut self, delivery: &Delivery, now: Wall, mono: Monotonic) -> Option<String> {
+    pub fn ended(&mut self, delivery: &Delivery, now: Wall, mono: Monotonic) -> Option<(Level, String)> {
         self.under_way = false;
         self.seen = mono;
         let looked = std::mem::take(&mut self.looks);
@@ -171,10 +177,13 @@ impl Reporting {
         self.begin_again();
         let (what, why) = match (&delivery.results, &delivery.report) {
             (Ok(_), Ok(())) => {
-                self.undelivered = None;
                 self.place = delivery.place.clone();
                 self.arrived = mono;
-                return None;
+                let before = self.undelivered.take().zip(self.said.take());
+                return before.map(|(before, _)| {
+                    let took = crate::text::duration((now - before.since).to_std().unwrap_or_default());
+                    (Level::Info, format!("Results and report reach the share again, after {took}."))
+                });
             }
             // Why that is so is said where it is heard of.
             (Ok(_), Err(_)) if delivery.found.is_some() => return None,
@@ -185,8 +194,18 @@ impl Reporting {
         };
         let since = self.undelivered.as_ref().map_or(now, |before| before.since);
         self.undelivered = Some(Undelivered { since, cause: why.clone(), refused: delivery.refused });
-        let wait = crate::text::duration(results.into_iter().chain(report).min().unwrap_or_default());
-        Some(format!("{what} did not reach the share ({why}); that is tried again in {wait}."))
+        let wait = results.into_iter().chain(report).min().unwrap_or_default();
+        let what = format!("{what} did not reach the share ({why})");
+        // While the tries come ever later each is said; then it is one that goes on.
+        let goes_on = |(said, at): &(String, Monotonic)| {
+            *said == what && wait >= self.interval && mono.since(*at) < SAID_AGAIN
+        };
+        if self.said.as_ref().is_some_and(goes_on) {
+            return None;
+        }
+        let line = format!("{what}; that is tried again in {}.", crate::text::duration(wait));
+        self.said = Some((what, mono));
+        Some((Level::Warning, line))
     }
 
     /// What has not arrived, since when, and why.
@@ -284,18 +303,33 @@ mod tests {
     fn q230242_a_share_that_refuses_is_asked_ever_less_often() {
         let mut reporting = Reporting::new(None, HOUR);
         let mut tried = Vec::new();
-        for second in 0..20_000 {
+        let mut said = Vec::new();
+        for second in 0..200_000 {
             if reporting.wanted(at(second), true, || report(second)) {
                 reporting.started();
                 tried.push(second);
                 let refused = Delivery::failed(&"permission denied".into());
-                let told = reporting.ended(&refused, Wall::default(), at(second)).unwrap();
-                assert!(told.contains("permission denied") && told.contains("tried again in"), "{told}");
+                if let Some((level, told)) = reporting.ended(&refused, Wall::default(), at(second)) {
+                    assert!(told.contains("permission denied") && told.contains("tried again in"), "{told}");
+                    assert_eq!(level, Level::Warning);
+                    said.push(second);
+                }
             }
         }
         let waits: Vec<u64> = tried.windows(2).map(|pair| pair[1] - pair[0]).collect();
         assert!(waits.windows(2).all(|pair| pair[1] == (pair[0] * 2).min(3_600)), "{waits:?}");
         assert_eq!((waits[0], *waits.last().unwrap()), (15, 3_600));
+        // While it is tried ever later each is said, then one a day; another cause at once, and the end of it.
+        assert_eq!(said[..8], tried[..8]);
+        let days: Vec<u64> = said[7..].windows(2).map(|pair| (pair[1] - pair[0]) / 3_600).collect();
+        assert_eq!(days, [24, 24]);
+        let away = Delivery::failed(&"away".into());
+        assert!(reporting.ended(&away, Wall::default(), at(200_000)).is_some());
+        assert!(reporting.ended(&away, Wall::default(), at(200_001)).is_none());
+        let later = Wall::default() + chrono::TimeDelta::days(2);
+        let again = reporting.ended(&arrived(), later, at(200_002)).unwrap();
+        assert_eq!(again, (Level::Info, "Results and report reach the share again, after 2d.".to_owned()));
+        assert_eq!(reporting.ended(&arrived(), later, at(200_003)), None);
     }
 
     #[test]

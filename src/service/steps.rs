@@ -15,6 +15,7 @@ use crate::executor::share::deliver::Delivery;
 use crate::executor::share::job::{DELIVER_DEADLINE, STAGE_DEADLINE, ShareJob, ShareNews};
 use crate::executor::talk::protocol::{Action, Call, Change, other_machine, too_late};
 use crate::executor::world::World;
+use crate::log::Level;
 use crate::site::content::{ContentFact, Seal};
 use crate::site::instruction::ContentHash;
 use crate::text::{SafeText, duration};
@@ -313,8 +314,10 @@ impl<'a> Steps<'a> {
                 if delivery.results.as_ref().is_ok_and(|count| *count > 0) {
                     self.tidying.soon(mono);
                 }
-                if let Some(line) = self.reporting.ended(&delivery, now, mono) {
-                    self.executor.journal().warning(now, &line);
+                match self.reporting.ended(&delivery, now, mono) {
+                    Some((Level::Warning, line)) => self.executor.journal().warning(now, &line),
+                    Some((_, line)) => self.executor.journal().info(now, &line),
+                    None => {}
                 }
                 if let Some((place, stood)) = delivery.stands {
                     let report = report.ok().flatten();
