@@ -7,7 +7,7 @@ use super::report::{self, MachineReport, Summary, Written};
 use super::share::read_bounded;
 use super::signed::signers::Key;
 use super::trust::{Judge, TrustMode};
-use crate::host::open::{Folder, OpenError, RegularFile};
+use crate::host::open::{Folder, Looked, OpenError, RegularFile};
 use serde::{Deserialize, Serialize};
 use std::io;
 use std::path::{Path, PathBuf};
@@ -53,6 +53,13 @@ impl Stood {
 
     fn of(file: &RegularFile) -> io::Result<Stood> {
         Ok(Stood { size: file.size, changed: file.mark()? })
+    }
+}
+
+impl From<Looked> for Stood {
+    /// Of a store far away, whose numbers stand for the bytes.
+    fn from(looked: Looked) -> Stood {
+        Stood { size: looked.size, changed: looked.number }
     }
 }
 
@@ -108,7 +115,12 @@ fn seen(root: &Folder, place: &Path, known: Option<Stood>, machine: MachineId) -
         Seen::Otherwise(OwnReport { place: place.to_owned(), known, stood, written, numbered, sealed })
     };
     let Ok(folder) = root.folder(report::FOLDER) else { return Seen::Nothing };
-    let mut file = match folder.file(&report::report_name(machine)) {
+    let name = report::report_name(machine);
+    // With every poll of every machine: where it is far away and nobody has written it, it does not come along.
+    if known.is_some() && folder.far(&name).map(Stood::from) == known {
+        return Seen::AsKnown;
+    }
+    let mut file = match folder.file(&name) {
         Ok(file) => file,
         // What stands in its place is no report of anybody's.
         Err(OpenError::Missing | OpenError::Linked | OpenError::NotRegular) => {

@@ -5,6 +5,7 @@ use super::common::publisher::{Machine, Publisher};
 use super::common::web::{Bucket, Fault, Web};
 use super::common::{mode, now, seconds, stamp, text, wait_for_or, write};
 use serde_json::Value;
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -86,6 +87,55 @@ fn a_machine_runs_what_is_in_a_bucket() {
     });
     is_secret(machine.site.path("").as_path());
     is_secret(&publisher.path("ran.env"));
+}
+
+/// What `.github/GROWTH.md` says of requests.
+#[test]
+fn what_a_machine_asks_of_a_bucket_while_nothing_changes_is_three_small_requests_a_poll() {
+    let Some((publisher, _)) = mirrored() else { return };
+    let Some(bucket) = Bucket::start(publisher.dir.path()) else { return };
+    bucket.fill(&publisher.path("share"), "pcm/bp0");
+    let web = Web::before(bucket.port);
+    let share = access(publisher.dir.path(), &web);
+    let machine = publisher.machine(0, &["s3://pcm-site/pcm/bp0"], &share);
+    let _service = machine.site.service();
+    let report = "machines/BP004000.json";
+    machine.wait("its report is there", |_| bucket.object(&format!("pcm/bp0/{report}")).is_some());
+    let kinds = |from: usize| {
+        let mut kinds: BTreeMap<(String, String, u16), usize> = BTreeMap::new();
+        for asked in web.asked().iter().skip(from) {
+            let path = asked.path.split("pcm/bp0/").nth(1).unwrap_or(&asked.path);
+            *kinds.entry((asked.method.clone(), path.to_owned(), asked.status)).or_default() += 1;
+        }
+        kinds
+    };
+    let polls = |from: usize| web.asked().iter().skip(from).filter(|a| a.path.ends_with("PCM.INDEX")).count();
+    let from = web.asked().len();
+    machine.wait("some idle polls", |_| polls(from) >= 8);
+    let idle = kinds(from);
+    println!("{} idle polls: {idle:?}", polls(from));
+    // Whether the index is another one, whether there is a newer trust list, whether another machine wrote this one's report:
+    // none of the answers carries a file. What was on its way when counting began may come along.
+    let of = |method: &str, path: &str, status: u16| -> usize {
+        let asked = idle.iter().filter(|((m, p, s), _)| m == method && p.starts_with(path) && *s == status);
+        asked.map(|(_, n)| n).sum()
+    };
+    assert!(of("GET", "PCM.INDEX", 304) >= 6, "{idle:?}");
+    assert!(of("HEAD", report, 200) >= 4 && of("GET", "trust/", 404) >= 5, "{idle:?}");
+    let all: usize = idle.values().sum();
+    assert!(all <= 3 * (polls(from) + 1) + 3, "{idle:?}");
+    assert_eq!(of("PUT", "", 200), 0, "{idle:?}");
+    let from = web.asked().len();
+    let request = publisher.send();
+    bucket.fill(&publisher.path("share"), "pcm/bp0");
+    machine.succeeds(&request);
+    machine.wait("its result is there", |_| {
+        bucket.object(&format!("pcm/bp0/despoolr.box/BP004000/{request}-1.MIF")).is_some()
+    });
+    let run = kinds(from);
+    println!("a run, with {} polls: {run:?}", polls(from));
+    let written: usize = run.iter().filter(|((method, ..), _)| method == "PUT").map(|(_, n)| n).sum();
+    assert!((2..=6).contains(&written), "{run:?}");
 }
 
 #[test]
