@@ -80,7 +80,7 @@ fn several_patterns_that_cannot_stand_together_are_refused() {
     assert!(Search::any(&["a(b", "c"]).unwrap_err().as_str().contains("unclosed group"));
     assert!(Search::any(&["a)|(b", "c"]).is_err(), "each has to be one by itself");
     assert!(Search::any(&["(?x) a # b", "c"]).unwrap_err().as_str().contains("together"));
-    assert!(Search::any::<&str>(&[]).unwrap().is_none());
+    assert!(Search::any(&[] as &[&str]).unwrap().is_none());
 }
 
 #[test]
