@@ -85,6 +85,7 @@ pub fn log_lines() -> Vec<LogLine> {
         level,
         component: "PCM".into(),
         thread: "1".into(),
+        source: SafeText::default(),
         text: text.into(),
         continued: false,
     };
