@@ -10,6 +10,7 @@ use crate::console::theme::{ANSI, ColourLevel, Theme};
 use crate::console::ui::{ASCII, Glyphs, Painter, UNICODE};
 use crate::executor::ask::AskAll;
 use crate::log::Level;
+use crate::text::SafeText;
 use chrono::TimeDelta;
 use ratatui::buffer::{Buffer, Cell};
 use ratatui::layout::Rect;
