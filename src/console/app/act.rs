@@ -87,6 +87,10 @@ impl App {
                 let save = SaveAs::new("keymap", "toml", lines, None, &self.options.zone);
                 self.open(Overlay::Save(Box::new(save)))
             }
+            Id::Bars => {
+                self.choose_bar();
+                Vec::new()
+            }
             Id::Record => match RecordView::of(self.log_pane()) {
                 Some(record) => self.open(Overlay::Record(Box::new(record))),
                 None => Vec::new(),
@@ -522,6 +526,10 @@ impl App {
             Some(_) => Vec::new(),
             None if self.view == View::Rollout => {
                 self.rollout.key(key);
+                Vec::new()
+            }
+            None if focus == Focus::Log && self.log_pane().bar.is_some() => {
+                self.typed_bar(key);
                 Vec::new()
             }
             None if focus == Focus::Log => {
