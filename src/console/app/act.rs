@@ -436,6 +436,10 @@ impl App {
         if self.overlays.is_empty() && focus == Focus::Log && self.types_place(key) {
             return Vec::new();
         }
+        if self.overlays.is_empty() && focus == Focus::Log && self.log_pane().bar.is_some() {
+            self.typed_bar(key);
+            return Vec::new();
+        }
         match self.overlays.last_mut() {
             Some(Overlay::Confirm(confirm)) => {
                 let outcome = confirm.key(key, self.touched, &self.data, now, &self.options.zone);
@@ -526,10 +530,6 @@ impl App {
             Some(_) => Vec::new(),
             None if self.view == View::Rollout => {
                 self.rollout.key(key);
-                Vec::new()
-            }
-            None if focus == Focus::Log && self.log_pane().bar.is_some() => {
-                self.typed_bar(key);
                 Vec::new()
             }
             None if focus == Focus::Log => {
