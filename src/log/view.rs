@@ -131,6 +131,20 @@ impl<'a, S: ReadAt> View<'a, S> {
         }
     }
 
+    /// Every record that passes, from the first to the last or until one is enough; false: it was told to stop.
+    ///
+    /// # Errors
+    /// What the source says.
+    pub fn each(
+        &self,
+        buffer: &mut Spans,
+        filter: &Filter,
+        go: Go,
+        each: impl FnMut(Item) -> bool,
+    ) -> io::Result<bool> {
+        Ok(self.records(buffer, 0, self.size, filter, go, each)?.is_some())
+    }
+
     /// The last records, up to `most`, that end before or at `before`, where one begins, or the file ends.
     ///
     /// # Errors
@@ -331,8 +345,8 @@ impl<'a, S: ReadAt> View<'a, S> {
         mut each: impl FnMut(Item) -> More,
     ) -> io::Result<Option<u64>> {
         self.spans(buffer, from, to, filter, go, |spans, span| {
-            let (missing, watched) = spans.missing(span);
-            if !filter.passes(span, spans.bytes(), watched) {
+            let (missing, lost) = spans.missing(span);
+            if !filter.passes(span, spans.bytes(), lost) {
                 return true;
             }
             let line = spans.line(span);
@@ -356,7 +370,7 @@ impl<'a, S: ReadAt> View<'a, S> {
         let known = self.index.block_at(start).map(|n| self.index.blocks()[n]).filter(|b| b.at == start);
         let lines = known.map(|block| block.lines).or((start == 0).then_some(0));
         let at_start = start <= self.index.first().unwrap_or(0);
-        spans.restart(start, at_start, lines, filter.watch().cloned());
+        spans.restart(start, at_start, lines, filter.watch());
         let (hint, mut read) = (filter.hint(), start);
         loop {
             let piece = usize::try_from(end.saturating_sub(read)).unwrap_or(PIECE).min(PIECE);

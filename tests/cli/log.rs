@@ -80,6 +80,27 @@ fn a_request_is_found_where_it_is_named() {
 }
 
 #[test]
+fn several_filters_of_each_kind_are_given_at_once() {
+    let dir = enrolled();
+    let log: String = (0..60)
+        .map(|n| e(n, if n % 10 == 5 { 3 } else { 1 }, &format!("record {n:02} of BP0000{}", n % 3)))
+        .collect();
+    fs::write(dir.path().join("a.log"), log.replace("thread=\"1\"", "thread=\"12\"")).unwrap();
+    let count = |args: &[&str]| run(dir.path(), &[&["a.log", "-c"], args].concat()).1.trim().to_owned();
+    assert_eq!(count(&["--grep", "record 1", "--grep", "RECORD 2", "--grep", "record 3"]), "20");
+    assert_eq!(count(&["--grep", "record 1", "--grep", "record 3", "-v"]), "40");
+    assert_eq!(count(&["--grep", "record 1", "--not-grep", "[0-4] of", "--not-grep", "9 of"]), "4");
+    assert_eq!(count(&["--component", "c0", "--component", "c1"]), "60");
+    assert_eq!(count(&["--not-component", "c0", "--level", "error"]), "6");
+    assert_eq!((count(&["--thread", "12"]), count(&["--not-thread", "12"])), ("60".into(), "0".into()));
+    assert_eq!(count(&["--request", "BP00001", "--request", "BP00002", "--grep", "record [0-2]"]), "20");
+    assert_eq!(count(&["--not-request", "BP00001", "--grep", "record [0-2]", "-v"]), "20");
+    assert_eq!(run(dir.path(), &["a.log", "--not-grep", "(", "-c"]).0, 2);
+    let refused = pcm(dir.path(), &["log", "--hosts", "web", "--request", "BP00001", "--request", "BP00002"]);
+    assert!(text(&refused.stderr).contains("--hosts takes one"), "{}", text(&refused.stderr));
+}
+
+#[test]
 fn standard_input_is_a_log_as_well() {
     let dir = enrolled();
     let done =
@@ -122,4 +143,21 @@ fn several_files_are_merged_by_time_each_in_its_own_order() {
     assert_eq!(last, ["1", "2", "4", "5", "3", "6", "time", "9"]);
     assert!(out.lines().next().unwrap().contains(" a.log: [c1] "));
     assert_eq!(run(dir.path(), &["a.log", "./a.log", "-c"]).1, "4\n", "under two names it is one log");
+}
+
+#[test]
+fn codes_are_explained_below_their_records() {
+    let dir = enrolled();
+    fs::write(dir.path().join("a.log"), "MSI returned 1603\nall is well, 1603 files\nhr = 0x80070005\n")
+        .unwrap();
+    let (status, out) = run(dir.path(), &["a.log", "--explain-codes"]);
+    let rows: Vec<_> = out.lines().map(str::trim).collect();
+    assert_eq!((status, rows.len()), (0, 5), "{out}");
+    assert!(rows[1].starts_with("= 1603 ERROR_INSTALL_FAILURE: the installation failed"), "{out}");
+    assert_eq!(rows[4], "= 0x80070005 ERROR_ACCESS_DENIED: access is denied");
+    assert_eq!(run(dir.path(), &["a.log"]).1.lines().count(), 3);
+    let json = pcm(dir.path(), &["--json", "log", "a.log", "--explain-codes", "-n", "1"]);
+    let record: serde_json::Value = serde_json::from_slice(&json.stdout).unwrap();
+    assert_eq!(record["codes"][0]["name"], "ERROR_ACCESS_DENIED");
+    assert_eq!(run(dir.path(), &["a.log", "--explain-codes", "--format", "raw"]).0, 2);
 }

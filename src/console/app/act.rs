@@ -1,12 +1,13 @@
 //! What each command does, and what typed keys do where text is typed.
 
 use super::copy::MAX_COPY;
-use super::dialog::{Confirm, JobOutcome, Outcome, SaveAs, Saving};
+use super::dialog::{Confirm, FilterAsk, JobOutcome, Outcome, SaveAs, Saving};
 use super::event::Effect;
 use super::list::Scroll;
-use super::overlay::{Details, Overlay, Palette};
+use super::overlay::{Details, Overlay, Palette, RecordView};
 use super::state::App;
 use super::view::{Focus, View};
+use super::whole::What;
 use crate::console::keymap::Key;
 use crate::console::keymap::commands::Id;
 use crate::decision::simulate::Assumptions;
@@ -86,6 +87,15 @@ impl App {
                 let save = SaveAs::new("keymap", "toml", lines, None, &self.options.zone);
                 self.open(Overlay::Save(Box::new(save)))
             }
+            Id::Bars => {
+                self.choose_bar();
+                Vec::new()
+            }
+            Id::Record => match RecordView::of(self.log_pane()) {
+                Some(record) => self.open(Overlay::Record(Box::new(record))),
+                None => Vec::new(),
+            },
+            Id::Filters => self.open(Overlay::Filters(Box::new(FilterAsk::new()))),
             Id::Results => self.open(Overlay::Results),
             Id::Week => self.week(),
             Id::Mouse => {
@@ -295,7 +305,12 @@ impl App {
             Some(_) => "text".into(),
             None => "log".into(),
         };
-        let save = SaveAs::new(what.as_str(), "txt", self.saved(), self.now, &self.options.zone);
+        let whole =
+            self.log_pane().whole.as_ref().filter(|_| what.as_str() == "log" && self.focus() == Focus::Log);
+        let file = whole.map(|whole| whole.file.clone());
+        let lines = if file.is_some() { Vec::new() } else { self.saved() };
+        let mut save = SaveAs::new(what.as_str(), "txt", lines, self.now, &self.options.zone);
+        save.file = file;
         self.open(Overlay::Save(Box::new(save)))
     }
 
@@ -421,6 +436,10 @@ impl App {
         if self.overlays.is_empty() && focus == Focus::Log && self.types_place(key) {
             return Vec::new();
         }
+        if self.overlays.is_empty() && focus == Focus::Log && self.log_pane().bar.is_some() {
+            self.typed_bar(key);
+            return Vec::new();
+        }
         match self.overlays.last_mut() {
             Some(Overlay::Confirm(confirm)) => {
                 let outcome = confirm.key(key, self.touched, &self.data, now, &self.options.zone);
@@ -462,6 +481,10 @@ impl App {
                 }
             }
             Some(Overlay::Afar(_)) => self.typed_afar(key),
+            Some(Overlay::Filters(_)) => {
+                self.typed_filter(key);
+                Vec::new()
+            }
             Some(Overlay::Palette(palette)) => match key {
                 Key::Esc | Key::Ctrl('c') => {
                     self.overlays.pop();
@@ -488,14 +511,18 @@ impl App {
                     Vec::new()
                 }
             },
-            Some(Overlay::Save(save)) => match save.key(key) {
-                Saving::Open => Vec::new(),
-                Saving::Cancel => {
+            Some(Overlay::Save(save)) => match (save.key(key), save.file.clone()) {
+                (Saving::Open, _) => Vec::new(),
+                (Saving::Cancel, _) => {
                     self.overlays.pop();
                     self.say("nothing was saved", false);
                     Vec::new()
                 }
-                Saving::Write(path, lines) => {
+                (Saving::Write(path, _), Some(file)) => {
+                    self.overlays.pop();
+                    self.ask_file(file, What::Save(path))
+                }
+                (Saving::Write(path, lines), None) => {
                     self.overlays.pop();
                     vec![Effect::Save { path, lines }]
                 }

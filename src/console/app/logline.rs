@@ -17,6 +17,10 @@ pub struct LogLine {
     pub level: Level,
     /// Who wrote it.
     pub component: SafeText,
+    /// In which thread.
+    pub thread: SafeText,
+    /// From which place of its program, where the record says.
+    pub source: SafeText,
     /// What.
     pub text: SafeText,
     /// It belongs to the record of the line before.

@@ -1,7 +1,9 @@
 //! One log file as a whole: what the log view wants of it, what is on its way, and what comes of that.
 
+use super::dialog::{FilterAsk, Filtering};
 use super::event::Effect;
 use super::logpane::LogPane;
+use super::overlay::Overlay;
 use super::state::App;
 use super::view::View;
 use super::whole::{Ask, Came, Looking, News, Sought, Spot, Stats, What};
@@ -74,11 +76,11 @@ impl App {
         vec![Effect::Whole(Ask { id: self.looks, file, fresh: self.file.is_none(), only, what: What::Stats })]
     }
 
-    fn ask_file(&mut self, file: SafeText, what: What) -> Vec<Effect> {
+    pub(super) fn ask_file(&mut self, file: SafeText, what: What) -> Vec<Effect> {
         self.looks += 1;
         let id = self.looks;
         let waited = match &what {
-            What::Around(_) | What::Find { .. } => true,
+            What::Around(_) | What::Find { .. } | What::Save(_) => true,
             What::Stats | What::Older(_) | What::Newer(_) | What::Stop => false,
         };
         self.looking = Some(Looking { id, file: file.clone(), part: None, waited, what: what.clone() });
@@ -114,7 +116,7 @@ impl App {
     pub(super) fn take_of_file(&mut self, news: News) {
         let News { id, file, came } = news;
         if let Came::Stats(stats) = came {
-            if stats.part().is_none() {
+            if stats.part().is_none() || stats.stopped {
                 self.stats_asked = None;
             }
             let grown = self.file_stats.as_ref().is_none_or(|(_, known)| known.size < stats.size);
@@ -128,6 +130,13 @@ impl App {
         }
         if let Came::Changed = came {
             self.changed(&file);
+            return;
+        }
+        if let Came::Unread(why) = came {
+            // Whoever reads in it would take what was counted for all there is.
+            if self.known_file().is_some() {
+                self.say(safe!("{file}: {why}; the rest of it is neither counted nor searched"), true);
+            }
             return;
         }
         let Some(looking) = self.looking.take_if(|looking| looking.id == id) else {
@@ -156,7 +165,7 @@ impl App {
                     }
                     // What was said while it was looked for is out of date.
                     What::Find { .. } | What::Around(_) => self.message = None,
-                    What::Stats | What::Older(_) | What::Newer(_) | What::Stop => {}
+                    What::Stats | What::Older(_) | What::Newer(_) | What::Save(_) | What::Stop => {}
                 }
             }
             Came::Older { rows, above, top } => {
@@ -169,10 +178,14 @@ impl App {
                     pane.take_newer(rows, below, bottom);
                 }
             }
+            Came::Saved(saved) => self.say(saved.words(), false),
             Came::Nothing => {
                 let fault = matches!(looking.what, What::Find { what: Sought::Fault, .. });
                 let what = if fault { "no error or warning that is shown" } else { "nothing that matches" };
                 self.say(safe!("{what} is in all of {file}"), false);
+            }
+            Came::Failed(why) if matches!(looking.what, What::Save(_)) => {
+                self.say(safe!("save: {why}"), true)
             }
             Came::Failed(why) => {
                 if let (Some(pane), What::Older(_) | What::Newer(_)) = (&mut self.file, &looking.what) {
@@ -180,7 +193,7 @@ impl App {
                 }
                 self.say(safe!("{file}: {why}"), true);
             }
-            Came::Stats(_) | Came::Changed => {}
+            Came::Stats(_) | Came::Changed | Came::Unread(_) => {}
         }
     }
 
@@ -227,6 +240,24 @@ impl App {
             self.go_to_typed();
         }
         goes
+    }
+}
+
+impl App {
+    /// Takes a key where a filter is typed: what is shown changes below the list.
+    pub(super) fn typed_filter(&mut self, key: Key) {
+        let listed = self.log_pane().conditions().len();
+        let Some(Overlay::Filters(mut ask)) = self.overlays.pop() else { return };
+        match ask.key(key, listed) {
+            Filtering::Close => return,
+            Filtering::Open => {}
+            Filtering::Remove => self.log_pane_mut().take_condition(ask.cursor.row(listed)),
+            Filtering::Add(typed) => match self.log_pane_mut().add_condition(typed) {
+                Ok(()) => *ask = FilterAsk::new(),
+                Err(why) => ask.wrong = Some(why),
+            },
+        }
+        self.overlays.push(Overlay::Filters(ask));
     }
 }
 

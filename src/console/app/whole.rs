@@ -2,10 +2,13 @@
 //! it, and what came. A place is the byte of the file at which a record begins.
 
 use super::logline::LogLine;
+use super::terms::Term;
 use crate::clock::Wall;
 use crate::log::Level;
 use crate::log::histogram::Bucket;
+use crate::safe;
 use crate::text::SafeText;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 /// Something that is wanted. The newest one counts: whatever is under way for another ends.
@@ -43,8 +46,8 @@ pub struct Looking {
 pub struct Only {
     /// Those of this level or above.
     pub level: Level,
-    /// What this component wrote.
-    pub component: Option<SafeText>,
+    /// What these let pass.
+    pub filters: Vec<Term>,
     /// Those in which this pattern is found.
     pub text: Option<SafeText>,
     /// Also those that only say that a poll was made.
@@ -71,6 +74,8 @@ pub enum What {
         /// What.
         what: Sought,
     },
+    /// All records that count, as text in a new file of this name, as it was typed.
+    Save(String),
     /// Nothing any more.
     Stop,
 }
@@ -116,6 +121,8 @@ pub struct Stats {
     pub read: u64,
     /// Bytes of the file.
     pub size: u64,
+    /// The rest of it could not be read.
+    pub stopped: bool,
     /// The file has another name by now, or none.
     pub renamed: bool,
     /// Errors and warnings by time.
@@ -140,6 +147,24 @@ pub struct Row {
     pub lines: Vec<LogLine>,
 }
 
+/// What was written to a new file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Saved {
+    /// The file, from the root of its file system on.
+    pub path: PathBuf,
+    /// Lines in it.
+    pub lines: usize,
+    /// Bytes in it.
+    pub bytes: usize,
+}
+
+impl Saved {
+    /// What is said of it.
+    pub fn words(&self) -> SafeText {
+        safe!("saved {} lines, {} bytes, to {}", self.lines, self.bytes, self.path.display())
+    }
+}
+
 /// What came.
 #[derive(Debug, Clone, PartialEq)]
 pub struct News {
@@ -156,6 +181,8 @@ pub struct News {
 pub enum Came {
     /// What is known of the file.
     Stats(Stats),
+    /// Beside what is asked, going through the file came to an end before the file does.
+    Unread(SafeText),
     /// So many hundredths were gone through.
     Progress(u64),
     /// Records around a place.
@@ -193,6 +220,8 @@ pub enum Came {
         /// Nothing is below.
         bottom: bool,
     },
+    /// It was written.
+    Saved(Saved),
     /// It is nowhere in the file.
     Nothing,
     /// What was known of the file holds no more: it was cut or written anew.

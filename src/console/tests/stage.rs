@@ -10,6 +10,7 @@ use crate::console::theme::{ANSI, ColourLevel, Theme};
 use crate::console::ui::{ASCII, Glyphs, Painter, UNICODE};
 use crate::executor::ask::AskAll;
 use crate::log::Level;
+use crate::text::SafeText;
 use chrono::TimeDelta;
 use ratatui::buffer::{Buffer, Cell};
 use ratatui::layout::Rect;
@@ -84,6 +85,8 @@ pub fn log_lines() -> Vec<LogLine> {
         near: Some(at(NOW) + TimeDelta::seconds(seconds)),
         level,
         component: "PCM".into(),
+        thread: "1".into(),
+        source: SafeText::default(),
         text: text.into(),
         continued: false,
     };

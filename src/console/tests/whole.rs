@@ -5,10 +5,11 @@ use super::fake::{Fake, NOW, at};
 use super::stage::Stage;
 use crate::clock::Zone;
 use crate::console::app::logpane::LogPane;
-use crate::console::app::whole::{Ask, Came, News, Only, Spot, What};
+use crate::console::app::whole::{Ask, Came, News, Only, Spot, Stats, What};
 use crate::console::app::{Effect, Event, LogLine};
 use crate::console::drivers::{Incoming, whole};
 use crate::log::Level;
+use crate::text::SafeText;
 use chrono::TimeDelta;
 use std::path::PathBuf;
 use std::sync::mpsc::{Receiver, Sender, channel};
@@ -57,6 +58,8 @@ fn shown(n: i64) -> LogLine {
         near: Some(time(n)),
         level: level(n),
         component: format!("P{}", n % 2).as_str().into(),
+        thread: "1".into(),
+        source: SafeText::default(),
         text: text(n).as_str().into(),
         continued: false,
     }
@@ -64,9 +67,14 @@ fn shown(n: i64) -> LogLine {
 
 impl Hall {
     fn new() -> Hall {
+        Hall::written(String::into_bytes)
+    }
+
+    /// Its file in another writing.
+    fn written(bytes: fn(String) -> Vec<u8>) -> Hall {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("PACMAN.LOG");
-        std::fs::write(&path, (1..=LINES).map(written).collect::<String>()).unwrap();
+        std::fs::write(&path, bytes((1..=LINES).map(written).collect())).unwrap();
         let (to, from) = channel();
         let ask = whole::start(vec![folder.path().join("*.LOG")], Zone::utc(), &to).unwrap();
         let mut stage = Stage::with(100, 20, Fake::new(), false);
@@ -193,6 +201,36 @@ fn a_level_a_component_and_a_pattern_count_in_all_of_the_file() {
 }
 
 #[test]
+fn several_filters_count_in_all_of_the_file_and_are_taken_away_one_by_one() {
+    let mut hall = Hall::new();
+    hall.keys("Home F");
+    let screen = hall.stage.screen();
+    assert!(
+        screen.contains("FILTERS OF THE LOG") && screen.contains("none: every record is shown"),
+        "{screen}"
+    );
+    hall.keys("'Zugzwang' Enter");
+    assert_eq!(hall.numbers(), [77, 5_200]);
+    hall.keys("'line_40_of' Enter");
+    assert_eq!(hall.numbers(), [40, 77, 5_200]);
+    hall.keys("'!component:P1' Enter 'thread:1' Enter");
+    let screen = hall.keys("'(' Enter");
+    assert_eq!(hall.numbers(), [40, 5_200], "{screen}");
+    assert!(screen.contains("!component:P1") && screen.contains("unclosed group"), "{screen}");
+    let screen = hall.keys("Backspace Esc");
+    assert!(screen.contains("4 filters") && !screen.contains("FILTERS OF"), "{screen}");
+    // The search is among what they let pass.
+    hall.keys("/ 'Zugzwang' Enter");
+    assert!(hall.stage.app.log_pane().hit.is_some());
+    let screen = hall.keys("N");
+    assert!(screen.contains("wrapped"), "{screen}");
+    hall.keys("F Delete Delete Delete Delete");
+    assert!(hall.numbers().len() > 10);
+    let screen = hall.keys("Enter");
+    assert!(!screen.contains("FILTERS OF"), "with nothing typed it closes the list\n{screen}");
+}
+
+#[test]
 fn a_time_a_line_and_a_part_are_gone_to() {
     let mut hall = Hall::new();
     for (typed, line) in [("50%", 3_001), ("4321", 4_321), ("2h", 2_400), ("-3h", 600)] {
@@ -202,6 +240,88 @@ fn a_time_a_line_and_a_part_are_gone_to() {
     }
     let screen = hall.keys("@ 'soon' Enter");
     assert!(screen.contains("is not a time"), "{screen}");
+}
+
+#[test]
+fn a_bar_of_the_whole_file_is_chosen_and_gone_to() {
+    let mut hall = Hall::new();
+    hall.stage.size = (100, 24);
+    hall.stage.event(Event::Resize(100, 24));
+    let screen = hall.keys("b Home");
+    assert!(screen.contains("0 errors, 0 warnings, of") || screen.contains("1 error,"), "{screen}");
+    // Errors are lines 3, 1503, 3003 and 4503: the third from the first.
+    hall.keys("Home");
+    let screen = hall.keys("Down Down");
+    assert!(screen.contains("1 error, 0 warnings, of"), "{screen}");
+    let screen = hall.keys("Enter");
+    assert!(screen.contains("WHOLE FILE") && !screen.contains("1 error,"), "{screen}");
+    let (first, last) = (hall.numbers()[0], *hall.numbers().last().unwrap());
+    assert!(first < 3_003 && last > 2_700, "{first} to {last}\n{screen}");
+    // It is chosen from where one is, and Esc stays there.
+    let before = hall.numbers();
+    hall.keys("b Esc");
+    assert_eq!(hall.numbers(), before);
+}
+
+#[test]
+fn what_is_shown_of_a_whole_file_is_saved_to_a_new_one() {
+    let mut hall = Hall::new();
+    let to = hall.path.with_file_name("saved.txt");
+    hall.keys("Home F 'Zugzwang' Enter Esc S");
+    let screen = hall.stage.screen();
+    assert!(screen.contains("all that is shown of PACMAN.LOG to a new file"), "{screen}");
+    let name = |hall: &mut Hall| {
+        hall.stage.keys("Ctrl-u");
+        to.to_str().unwrap().chars().for_each(|c| hall.stage.key(crate::console::keymap::Key::Char(c)));
+    };
+    name(&mut hall);
+    let screen = hall.keys("Enter");
+    assert!(screen.contains("saved 2 lines"), "{screen}");
+    let written = std::fs::read_to_string(&to).unwrap();
+    let lines: Vec<&str> = written.lines().collect();
+    assert!(
+        lines.len() == 2 && lines[0].ends_with(&text(77)) && lines[1].ends_with(&text(5_200)),
+        "{written}"
+    );
+    hall.keys("S");
+    name(&mut hall);
+    let screen = hall.keys("Enter");
+    assert!(screen.contains("exists, nothing was written"), "{screen}");
+    assert_eq!(std::fs::read_to_string(&to).unwrap(), written);
+    // The next key ends it.
+    std::fs::remove_file(&to).unwrap();
+    hall.keys("S");
+    name(&mut hall);
+    hall.stage.keys("Enter");
+    assert!(hall.stage.screen().contains("saving from PACMAN.LOG"), "{}", hall.stage.screen());
+    hall.stage.keys("z");
+    assert!(hall.stage.app.looking.is_none());
+}
+
+#[test]
+fn a_record_is_shown_in_full_with_what_its_codes_mean() {
+    let mut hall = Hall::new();
+    let failed = LogLine { text: "MSI returned 1603".into(), source: "x.cpp:12".into(), ..shown(LINES) };
+    let more = LogLine { text: "hr=0x80070005".into(), continued: true, ..failed.clone() };
+    hall.stage.event(Event::Log(vec![failed, more]));
+    hall.keys("k");
+    let screen = hall.keys("Enter");
+    for part in [
+        "RECORD",
+        "1603 ERROR_INSTALL_FAILURE",
+        "0x80070005 ERROR_ACCESS_DENIED",
+        "x.cpp:12",
+        "MSI returned 1603",
+        "+0s after the record above",
+    ] {
+        assert!(screen.contains(part), "{part}\n{screen}");
+    }
+    let screen = hall.keys("Esc");
+    assert!(!screen.contains("RECORD") && !screen.contains("ERROR_INSTALL_FAILURE"), "{screen}");
+    // Beside the line that one has gone to.
+    hall.keys("/ '1603' Enter");
+    let screen = hall.stage.screen();
+    assert!(screen.contains("MSI returned 1603  = 1603 ERROR_INSTALL_FAILURE"), "{screen}");
 }
 
 #[test]
@@ -245,6 +365,48 @@ fn what_comes_to_the_file_is_counted_and_shown_at_its_end() {
     hall.settle();
     hall.keys("PgDn PgDn PgDn");
     assert_eq!(hall.numbers().last(), Some(&(LINES + 20)));
+}
+
+#[test]
+fn a_file_in_utf_16_is_looked_at_as_a_whole_like_any_other() {
+    let wide = |text: String| {
+        let units = std::iter::once(0xFEFF).chain(text.encode_utf16());
+        units.flat_map(u16::to_le_bytes).collect::<Vec<u8>>()
+    };
+    let mut hall = Hall::written(wide);
+    let screen = hall.stage.screen();
+    assert!(screen.contains("newest 500 of 6000 lines") && screen.contains("4 errors"), "{screen}");
+    let screen = hall.keys("Home");
+    assert!(screen.contains("WHOLE FILE") && hall.numbers()[0] == 1, "{screen}");
+    hall.keys("/ 'Zugzwang' Enter");
+    assert!(hall.numbers().contains(&77));
+    hall.keys("N");
+    assert!(hall.numbers().contains(&5_200));
+    let screen = hall.keys("@ '4321' Enter");
+    assert!(hall.numbers().contains(&4_321) && screen.contains("line 4321 of 6000 lines"), "{screen}");
+    hall.keys("F 'Zugzwang' Enter Esc");
+    assert_eq!(hall.numbers(), [77, 5_200]);
+    let more = wide((LINES + 1..=LINES + 20).map(written).collect());
+    let mut file = std::fs::OpenOptions::new().append(true).open(&hall.path).unwrap();
+    std::io::Write::write_all(&mut file, &more[2..]).unwrap();
+    hall.keys("Esc End Home @ '100%' Enter");
+    assert_eq!(hall.numbers().last(), Some(&(LINES + 20)));
+}
+
+#[test]
+fn what_of_a_file_cannot_be_read_is_said_when_it_happens() {
+    let mut hall = Hall::new();
+    hall.keys("Home");
+    let stats =
+        Stats { records: 90, lines: 90, read: 3_000, size: 10_000, stopped: true, ..Stats::default() };
+    for came in [Came::Stats(stats), Came::Unread("the share is away".into())] {
+        hall.stage.event(Event::Whole(News { id: 0, file: "PACMAN.LOG".into(), came }));
+    }
+    let screen = hall.stage.screen();
+    assert!(screen.contains("PACMAN.LOG: the share is away; the rest of it is neither counted"), "{screen}");
+    hall.stage.keys("j");
+    let screen = hall.stage.screen();
+    assert!(screen.contains("90 lines in 30 % of it, the rest cannot be read"), "{screen}");
 }
 
 #[test]
@@ -373,7 +535,7 @@ fn the_end_of_a_line_of_megabytes_waits_for_the_index_and_is_no_line_of_its_own(
     std::fs::write(&path, &text).unwrap();
     let (to, from) = channel();
     let ask = whole::start(vec![path], Zone::utc(), &to).unwrap();
-    let only = Only { level: Level::Verbose, component: None, text: None, polls: true };
+    let only = Only { level: Level::Verbose, filters: Vec::new(), text: None, polls: true };
     let what = What::Around(Spot::Place(u64::MAX));
     ask.send(Ask { id: 1, file: "A.LOG".into(), fresh: true, only, what }).unwrap();
     let rows = loop {

@@ -4,16 +4,19 @@ use super::canvas::Canvas;
 use super::glyphs::Glyphs;
 use super::line::Line;
 use crate::clock::Wall;
+use crate::console::app::bars::BEFORE;
 use crate::console::app::layout::{Pane, Spot};
 use crate::console::app::logpane::{LogPane, TimeDisplay};
-use crate::console::app::whole::{Looking, Stats};
+use crate::console::app::whole::{Looking, Stats, What};
 use crate::console::app::{App, Focus, LogLine, View, words};
 use crate::console::keymap::commands::Id;
 use crate::console::theme::Scope;
 use crate::log::Level;
-use crate::log::histogram::{Bucket, narrow};
+use crate::log::codes;
+use crate::log::histogram::Bucket;
 use crate::safe;
 use crate::text::SafeText;
+use chrono::TimeDelta;
 use ratatui::layout::Rect;
 
 /// Errors and warnings by time, counted once for a width as long as nothing comes.
@@ -24,14 +27,10 @@ pub struct Bars {
 }
 
 impl Bars {
-    /// Of all of the file that is looked at, where that was gone through; else of the lines that are here.
-    fn of(&mut self, app: &App, columns: usize) -> &[Bucket] {
-        let stats = app.known_file().filter(|stats| !stats.bars.is_empty());
-        let of = (stats.is_some(), stats.map_or_else(|| app.log.revision(), |stats| stats.read), columns);
-        if self.of != Some(of) {
-            let buckets =
-                stats.map_or_else(|| app.log.histogram(columns), |stats| narrow(&stats.bars, columns));
-            *self = Bars { of: Some(of), buckets };
+    fn of(&mut self, app: &App) -> &[Bucket] {
+        let of = Some(app.bars_of());
+        if self.of != of {
+            *self = Bars { of, buckets: app.bars() };
         }
         &self.buckets
     }
@@ -49,8 +48,13 @@ pub fn draw(app: &App, now: Wall, canvas: &mut Canvas, bars: &mut Bars, area: Re
     canvas.rule(area, &title, &right, focus);
     let mut inside = Rect { y: area.y + 1, height: area.height - 1, ..area };
     if app.view == View::Log && area.height >= 14 {
-        let bars = histogram(app, now, canvas.glyphs, bars, usize::from(area.width));
-        let used = canvas.lines(inside, &bars);
+        let lines = histogram(app, now, canvas.glyphs, bars, area.width);
+        let used = canvas.lines(inside, &lines);
+        let columns = if used > 0 { bars.buckets.len() } else { 0 };
+        for n in 0..columns {
+            let column = Rect { x: inside.x + BEFORE + n as u16, width: 1, height: used, ..inside };
+            canvas.layout.spot(column, Spot::Bar(n));
+        }
         inside = Rect { y: inside.y + used, height: inside.height - used, ..inside };
     }
     if let Some(input) = &pane.typing {
@@ -68,18 +72,28 @@ pub fn draw(app: &App, now: Wall, canvas: &mut Canvas, bars: &mut Bars, area: Re
         inside.height -= 1;
         canvas.line(Rect { y: inside.bottom(), height: 1, ..inside }, &line);
     }
+    if let Some(line) = chosen(app, now, bars) {
+        inside.height -= 1;
+        canvas.line(Rect { y: inside.bottom(), height: 1, ..inside }, &line);
+    }
     let height = usize::from(inside.height);
     canvas.layout.window(Pane::Log, &(0..0), height, pane.counts().1);
     let files = pane.files().len() > 1;
     let mut lines: Vec<Line> = Vec::new();
     // From the bottom up, so that wrapped lines push the oldest out.
     for (key, record) in pane.window(height).rev() {
-        let mut line = line(pane, record, files, now, app);
+        let since = (pane.time == TimeDisplay::Since).then(|| pane.since_above(key)).flatten();
+        let mut line = line(pane, record, files, since, now, app);
         if pane.marked() > 0 {
             // The column is there as soon as there is a mark, for all lines alike.
             line.words.insert(0, (if pane.is_marked(key) { "# " } else { "  " }.into(), Scope::Mark));
         }
         let hit = pane.hit == Some(key);
+        if hit {
+            for code in codes::explained(record.text.as_str(), record.component.as_str()) {
+                line.push(safe!("  = {code}"), Scope::Mark);
+            }
+        }
         let mut parts = if pane.wrap && app.view == View::Log {
             line.wrap(usize::from(inside.width), 11)
         } else {
@@ -126,11 +140,14 @@ fn titles(app: &App, pane: &LogPane, focus: bool, width: u16) -> (Line, Line) {
     if pane.level > Level::Verbose {
         title.push(safe!(" {}+", pane.level.word()), Scope::Mark);
     }
-    if let Some(component) = &pane.component {
-        title.push(safe!(" only {component}"), Scope::Mark);
+    match (pane.filters().terms(), pane.filters().component()) {
+        ([], _) => {}
+        ([_], Some(component)) => title.push(safe!(" only {component}"), Scope::Mark),
+        ([one], None) => title.push(safe!(" {}", one.typed()), Scope::Mark),
+        (all, _) => title.push(safe!(" {} filters", all.len()), Scope::Mark),
     }
-    if pane.marked() > 0 {
-        title.push(safe!(" {} marked", pane.marked()), Scope::Mark);
+    if let Some(said) = pane.marks_said() {
+        title.push(safe!(" {said}"), Scope::Mark);
     }
     if let Some(search) = pane.search() {
         let only = if pane.only { " only" } else { "" };
@@ -185,12 +202,16 @@ fn of_file(app: &App, pane: &LogPane) -> Option<SafeText> {
     let goes_on = |looking: &&Looking| looking.waited || looking.part.is_some() && pane.is_short();
     if let Some(looking) = app.looking.as_ref().filter(goes_on) {
         let part = looking.part.map(|part| format!(", {part} %")).unwrap_or_default();
-        return Some(safe!("looking in {}{part}", looking.file));
+        let doing = if matches!(looking.what, What::Save(_)) { "saving from" } else { "looking in" };
+        return Some(safe!("{doing} {}{part}", looking.file));
     }
     // Among the newest lines may be some of a file that had the name before.
     let some = |stats: &&Stats| pane.whole.is_some() || pane.counts().0 as u64 <= stats.lines;
     let stats = app.known_file().filter(some);
     let lines = stats.map(|stats| match stats.part() {
+        Some(part) if stats.stopped => {
+            format!("{} lines in {part} % of it, the rest cannot be read", stats.lines)
+        }
         Some(part) => format!("{} lines so far, {part} % counted", stats.lines),
         None => format!("{} lines", stats.lines),
     });
@@ -212,12 +233,12 @@ fn of_file(app: &App, pane: &LogPane) -> Option<SafeText> {
 }
 
 /// Errors and warnings by time, a line each, where there are any and a stretch of time to divide.
-fn histogram(app: &App, now: Wall, glyphs: &'static Glyphs, bars: &mut Bars, width: usize) -> Vec<Line> {
+fn histogram(app: &App, now: Wall, glyphs: &'static Glyphs, bars: &mut Bars, width: u16) -> Vec<Line> {
     let zone = &app.options.zone;
     let (errors, warnings) = app.log_faults();
-    // What stands to the right of the bars: the time of their ends, and of one of them.
-    let room = if width >= 60 { 24 } else { 0 };
-    let buckets = bars.of(app, width.saturating_sub(3 + room).max(1));
+    let room = usize::from(app.beside_bars());
+    let buckets = bars.of(app);
+    let chosen = app.log_pane().bar.map(|at| at.min(buckets.len().saturating_sub(1)));
     let (Some(first), Some(second)) = (buckets.first(), buckets.get(1)) else { return Vec::new() };
     if errors + warnings == 0 || width < 20 {
         return Vec::new();
@@ -230,12 +251,23 @@ fn histogram(app: &App, now: Wall, glyphs: &'static Glyphs, bars: &mut Bars, wid
     let of = |name: &'static str, scope: Scope, count: &dyn Fn(&Bucket) -> u32, right: SafeText| {
         let most = buckets.iter().map(count).max().unwrap_or(0).max(1);
         let mut line = Line::of(name, scope);
+        let mut at = 0;
         for run in buckets.chunk_by(|a, b| count(a) == count(b)) {
             let (glyph, scope) = match count(&run[0]) {
                 0 => (glyphs.dot, Scope::Dim),
                 n => (glyphs.levels[(n as usize * glyphs.levels.len()).div_ceil(most as usize) - 1], scope),
             };
-            line.push(safe!("{}", glyph.repeat(run.len())), scope);
+            // The chosen one stands out of its run.
+            let before =
+                chosen.and_then(|chosen| chosen.checked_sub(at)).filter(|before| *before < run.len());
+            let parts = match before {
+                Some(before) => [(before, scope), (1, Scope::Selection), (run.len() - before - 1, scope)],
+                None => [(run.len(), scope), (0, scope), (0, scope)],
+            };
+            for (n, scope) in parts.into_iter().filter(|(n, _)| *n > 0) {
+                line.push(safe!("{}", glyph.repeat(n)), scope);
+            }
+            at += run.len();
         }
         if room > 0 { line.add(right, Scope::Dim) } else { line }
     };
@@ -245,29 +277,51 @@ fn histogram(app: &App, now: Wall, glyphs: &'static Glyphs, bars: &mut Bars, wid
     ]
 }
 
+/// What is said of the column that is chosen.
+fn chosen(app: &App, now: Wall, bars: &mut Bars) -> Option<Line> {
+    let at = app.log_pane().bar?;
+    let buckets = bars.of(app);
+    let bar = buckets.get(at).or(buckets.last())?;
+    let counts = [words::count(bar.errors as usize, "error"), words::count(bar.warnings as usize, "warning")];
+    let said = safe!(
+        "from {}: {}, of {}",
+        words::stamp(bar.from, now, &app.options.zone),
+        counts.join(", "),
+        words::count(bar.total as usize, "record")
+    );
+    let line = Line::of(said, Scope::InputFocus);
+    Some(line.add("   the arrows choose; Enter goes there, Esc stays", Scope::Dim))
+}
+
 fn nothing(app: &App) -> SafeText {
     let pane = app.log_pane();
     let (all, _) = pane.counts();
-    let unfiltered = pane.level == Level::Verbose && pane.component.is_none() && !pane.only;
+    let unfiltered = pane.level == Level::Verbose && pane.filters().terms().is_empty() && !pane.only;
     if pane.whole.is_some() {
         match app.looking {
             Some(_) => "looking in the file".into(),
             None if pane.misses() => {
                 "not all of the file could be read, and nothing of what was is shown".into()
             }
-            None => "no record of the file passes level, component and filter".into(),
+            None => safe!("no record of the file passes the filters; {} lists them", app.key_of(Id::Filters)),
         }
     } else if all > 0 && !pane.polls && unfiltered {
         safe!("{all} lines about polls and nothing else; {} in this pane shows them", app.key_of(Id::Polls))
     } else if all > 0 {
-        let [level, component, only] = [Id::Level, Id::Component, Id::OnlyMatches].map(|id| app.key_of(id));
-        safe!("none of {all} lines passes level ({level}), component ({component}) and filter ({only})")
+        safe!("none of {all} lines passes the filters; {} lists them", app.key_of(Id::Filters))
     } else {
         "nothing was written yet".into()
     }
 }
 
-fn line(pane: &LogPane, record: &LogLine, files: bool, now: Wall, app: &App) -> Line {
+fn line(
+    pane: &LogPane,
+    record: &LogLine,
+    files: bool,
+    since: Option<TimeDelta>,
+    now: Wall,
+    app: &App,
+) -> Line {
     let scope = match record.level {
         Level::Verbose => Scope::LogVerbose,
         Level::Info => Scope::LogInfo,
@@ -278,6 +332,7 @@ fn line(pane: &LogPane, record: &LogLine, files: bool, now: Wall, app: &App) -> 
     let mut line = Line::new();
     let time = match (pane.time, record.time) {
         (TimeDisplay::Hidden, _) => None,
+        (TimeDisplay::Since, _) => Some((9, since.map(words::after).unwrap_or_default())),
         (TimeDisplay::Clock, Some(at)) => Some((8, words::stamp(at, now, zone))),
         (TimeDisplay::Full, Some(at)) => Some((19, words::full(at, zone))),
         (TimeDisplay::Clock, None) => Some((8, String::new())),
