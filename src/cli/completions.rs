@@ -13,11 +13,15 @@ use clap_complete::Shell;
 /// # Errors
 /// Standard output cannot be written.
 pub fn print(shell: Shell, out: &Out) -> Result<Exit> {
+    out.text(&script(shell))?;
+    Ok(Exit::Done)
+}
+
+/// The script.
+pub fn script(shell: Shell) -> String {
     let mut script = Vec::new();
     clap_complete::generate(shell, &mut shown(), "pcm", &mut script);
-    let script = String::from_utf8_lossy(&script).into_owned();
-    out.text(&with_words(shell, script))?;
-    Ok(Exit::Done)
+    with_words(shell, String::from_utf8_lossy(&script).into_owned())
 }
 
 /// What only the machine knows is asked while a line is typed: ids of requests, and the machine's own. Bash, zsh and fish

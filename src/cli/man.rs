@@ -1,4 +1,4 @@
-//! `pcm man`: the manual page, in one, from the same tree as the help.
+//! `pcm man [VERB]`: the manual page of everything, and one for each family of verbs, from the same tree as the help.
 
 use super::args::Cli;
 use super::out::Out;
@@ -24,21 +24,48 @@ const FILES: [(&str, &str); 5] = [
     ("~/.config/pcm/themes", "Themes of the console that replace those of the same name."),
 ];
 
-/// Prints it.
+/// Prints one of them.
 ///
 /// # Errors
-/// Standard output cannot be written.
-pub fn print(out: &Out) -> Result<Exit> {
-    let page = page().map_err(|e| {
-        Failure::new(Exit::Failed, "output", format!("the manual page cannot be made: {e}"), "Report this")
+/// There is no such verb; standard output cannot be written.
+pub fn print(verb: Option<&str>, out: &Out) -> Result<Exit> {
+    let name = verb.map_or_else(|| MAIN.to_owned(), page_of);
+    let page = pages()?.into_iter().find(|(page, _)| *page == name);
+    let (_, page) = page.ok_or_else(|| {
+        let message = format!("there is no verb `{}`", verb.unwrap_or_default());
+        Failure::new(Exit::Usage, "usage", message, "`pcm man` has all verbs; pages are of the first word")
     })?;
     out.text(&page)?;
     Ok(Exit::Done)
 }
 
-fn page() -> std::io::Result<String> {
+const MAIN: &str = "pcm.1";
+
+/// The file of a family's page.
+fn page_of(verb: &str) -> String {
+    format!("pcm-{verb}.1")
+}
+
+/// All pages: the name of each file with its text, the whole first.
+///
+/// # Errors
+/// One cannot be made: a defect.
+pub fn pages() -> Result<Vec<(String, String)>> {
     let mut command = Cli::command();
     command.build();
+    let families = families(&command);
+    let made = std::iter::once(whole(&command).map(|page| (MAIN.to_owned(), page)))
+        .chain(families.map(|sub| Ok((page_of(sub.get_name()), family(sub)?))));
+    made.collect::<std::io::Result<_>>().map_err(|e| {
+        Failure::new(Exit::Failed, "output", format!("the manual page cannot be made: {e}"), "Report this")
+    })
+}
+
+fn families(command: &Command) -> impl Iterator<Item = &Command> {
+    command.get_subcommands().filter(|sub| !sub.is_hide_set())
+}
+
+fn whole(command: &Command) -> std::io::Result<String> {
     let man = Man::new(command.clone());
     let mut page = Vec::new();
     man.render_title(&mut page)?;
@@ -47,7 +74,7 @@ fn page() -> std::io::Result<String> {
     man.render_description_section(&mut page)?;
     let mut verbs = Roff::default();
     verbs.control("SH", ["VERBS"]);
-    verb_sections(&command, "pcm", &mut verbs);
+    verb_sections(command, "pcm", &mut verbs);
     verbs.to_writer(&mut page)?;
     man.render_options_section(&mut page)?;
     let mut rest = Roff::default();
@@ -61,7 +88,72 @@ fn page() -> std::io::Result<String> {
     rest.to_writer(&mut page)?;
     man.render_extra_section(&mut page)?;
     man.render_version_section(&mut page)?;
+    let mut others = Roff::default();
+    let names: Vec<String> = families(command).map(|sub| format!("pcm-{}(1)", sub.get_name())).collect();
+    others.control("SH", ["SEE ALSO"]).text([roman(names.join(", "))]);
+    others.to_writer(&mut page)?;
     Ok(String::from_utf8_lossy(&page).into_owned())
+}
+
+/// One verb with those below it; what every verb has is on the page of the whole.
+fn family(sub: &Command) -> std::io::Result<String> {
+    let name = format!("pcm {}", sub.get_name());
+    let man = Man::new(sub.clone()).source(format!("pcm {}", env!("CARGO_PKG_VERSION")));
+    let mut page = Vec::new();
+    man.render_title(&mut page)?;
+    man.render_name_section(&mut page)?;
+    let mut roff = Roff::default();
+    roff.control("SH", ["SYNOPSIS"]);
+    let mut first = true;
+    each_usable(sub, &name, &mut |verb, name| {
+        if !std::mem::take(&mut first) {
+            roff.control("br", []);
+        }
+        roff.text(title(verb, name));
+    });
+    roff.to_writer(&mut page)?;
+    man.render_description_section(&mut page)?;
+    let mut roff = Roff::default();
+    if is_usable(sub) {
+        let positionals: Vec<&Arg> = sub.get_positionals().filter(|a| !a.is_hide_set()).collect();
+        if !positionals.is_empty() || own_flags(sub).next().is_some() {
+            roff.control("SH", ["ARGUMENTS"]);
+        }
+        for argument in positionals {
+            roff.control("TP", []).text([italic(shown(argument))]).text([roman(help_of(argument))]);
+        }
+        for flag in own_flags(sub) {
+            roff.control("TP", []).text(flag_words(flag)).text([roman(help_of(flag))]);
+        }
+        own_lines(sub, &mut roff);
+    }
+    if families(sub).next().is_some() {
+        roff.control("SH", ["VERBS"]);
+        verb_sections(sub, &name, &mut roff);
+        if !is_usable(sub) {
+            own_lines(sub, &mut roff);
+        }
+    }
+    roff.control("SH", ["SEE ALSO"]).text([
+        bold("pcm"),
+        roman("(1): the flags of every verb, environment, files, configuration and exit statuses"),
+    ]);
+    roff.to_writer(&mut page)?;
+    Ok(String::from_utf8_lossy(&page).into_owned())
+}
+
+/// It can be typed as it is, and does not only hold other verbs.
+fn is_usable(verb: &Command) -> bool {
+    !(verb.has_subcommands() && verb.is_subcommand_required_set())
+}
+
+fn each_usable(verb: &Command, name: &str, take: &mut impl FnMut(&Command, &str)) {
+    if is_usable(verb) {
+        take(verb, name);
+    }
+    for sub in families(verb) {
+        each_usable(sub, &format!("{name} {}", sub.get_name()), take);
+    }
 }
 
 /// Each setting with its default or an example, and its words.
@@ -94,37 +186,54 @@ fn configuration(roff: &mut Roff) {
 
 /// Each verb with its arguments, its words, and its own flags.
 fn verb_sections(command: &Command, before: &str, roff: &mut Roff) {
-    for sub in command.get_subcommands().filter(|s| !s.is_hide_set()) {
+    for sub in families(command) {
         let name = format!("{before} {}", sub.get_name());
-        if !(sub.has_subcommands() && sub.is_subcommand_required_set()) {
-            let mut title = vec![bold(&name)];
-            for argument in sub.get_positionals() {
-                title.push(roman(" "));
-                title.push(italic(shown(argument)));
-            }
-            roff.control("TP", []).text(title);
+        if is_usable(sub) {
+            roff.control("TP", []).text(title(sub, &name));
             let about = sub.get_about().map(ToString::to_string).unwrap_or_default();
             let aliases: Vec<&str> = sub.get_visible_aliases().collect();
             let also =
                 if aliases.is_empty() { String::new() } else { format!(" (also: {})", aliases.join(", ")) };
             roff.text([roman(format!("{about}{also}."))]);
-            let own = |a: &&Arg| !a.is_positional() && !a.is_global_set() && !a.is_hide_set();
-            for flag in sub.get_arguments().filter(own).filter(|a| a.get_id() != "help") {
+            for flag in own_flags(sub) {
                 roff.control("RS", []).control("TP", []).text(flag_words(flag));
-                roff.text([roman(flag.get_help().map(ToString::to_string).unwrap_or_default())]);
+                roff.text([roman(help_of(flag))]);
                 roff.control("RE", []);
             }
         }
-        if let Some(help) = sub.get_after_help() {
-            // What it says of itself stands in lines of its own.
-            roff.control("RS", []).control("nf", []);
-            for line in help.to_string().lines() {
-                roff.text([roman(line)]);
-            }
-            roff.control("fi", []).control("RE", []);
-        }
+        own_lines(sub, roff);
         verb_sections(sub, &name, roff);
     }
+}
+
+/// The verb and what follows it.
+fn title(verb: &Command, name: &str) -> Vec<Inline> {
+    let mut title = vec![bold(name)];
+    for argument in verb.get_positionals() {
+        title.push(roman(" "));
+        title.push(italic(shown(argument)));
+    }
+    title
+}
+
+/// The flags that not every verb has.
+fn own_flags(verb: &Command) -> impl Iterator<Item = &Arg> {
+    let own = |a: &&Arg| !a.is_positional() && !a.is_global_set() && !a.is_hide_set();
+    verb.get_arguments().filter(own).filter(|a| a.get_id() != "help")
+}
+
+fn help_of(argument: &Arg) -> String {
+    argument.get_help().map(ToString::to_string).unwrap_or_default()
+}
+
+/// What it says of itself stands in lines of its own.
+fn own_lines(verb: &Command, roff: &mut Roff) {
+    let Some(help) = verb.get_after_help() else { return };
+    roff.control("RS", []).control("nf", []);
+    for line in help.to_string().lines() {
+        roff.text([roman(line)]);
+    }
+    roff.control("fi", []).control("RE", []);
 }
 
 fn shown(argument: &Arg) -> String {

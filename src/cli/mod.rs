@@ -31,6 +31,7 @@ mod man;
 mod meant;
 mod out;
 mod package;
+mod package_files;
 mod page;
 mod progress;
 mod publish;
@@ -276,7 +277,8 @@ fn run(mut cli: Cli, out: Out) -> Result<Exit> {
     }
     match &cli.verb {
         Some(Verb::Completions { shell }) => return completions::print(*shell, &out),
-        Some(Verb::Man) => return man::print(&out),
+        Some(Verb::Man { verb }) => return man::print(verb.as_deref(), &out),
+        Some(Verb::PackageFiles { dir }) => return package_files::write(dir),
         Some(Verb::Help(args)) => return help::print(&args.verb, &out),
         _ => {}
     }
@@ -368,7 +370,7 @@ fn usable_flags(cli: &Cli) -> Result<()> {
     if !share.is_empty() && meant == Meant::Neither {
         return wrong("--share does not go with this verb", "Leave it out: it reads no share");
     }
-    let prints = matches!(cli.verb, Some(Verb::Completions { .. } | Verb::Man | Verb::Help(_)));
+    let prints = matches!(cli.verb, Some(Verb::Completions { .. } | Verb::Man { .. } | Verb::Help(_)));
     if (config.is_some() || state.is_some()) && (prints || matches!(cli.verb, Some(Verb::Demo(_)))) {
         return wrong("--config and --state do not go with this verb", "Leave them out: it reads neither");
     }
@@ -433,7 +435,8 @@ fn carry_out(app: &App, verb: Verb) -> Result<Exit> {
         Verb::RunHost { dir } => Ok(run_host(&dir)),
         Verb::ShareReader => Ok(helper(crate::executor::share::job::main())),
         Verb::Completions { shell } => completions::print(shell, &app.out),
-        Verb::Man => man::print(&app.out),
+        Verb::Man { verb } => man::print(verb.as_deref(), &app.out),
+        Verb::PackageFiles { dir } => package_files::write(&dir),
         Verb::Help(args) => help::print(&args.verb, &app.out),
         Verb::CheckProbe => Ok(helper(crate::check::probe::main())),
         Verb::CheckSite => Ok(helper(crate::check::publisher::main())),

@@ -109,36 +109,56 @@ fn registration(app: &App) -> Result<Registration> {
 fn install(app: &App) -> Result<Exit> {
     app.setup.clone().usable()?;
     let registration = registration(app)?;
-    let file = registration.file.display().to_string();
+    // That of a package is upgraded with it; a copy would count before it and stay as it is.
+    let packaged = registration.of_package();
+    let file = packaged.as_ref().unwrap_or(&registration.file).display().to_string();
     if app.dry_run {
         let start = registration.text.lines().find(|line| line.starts_with("ExecStart=")).unwrap_or_default();
-        let would = format!("write {file} with {start}, and start the service");
+        let would = match packaged {
+            Some(_) => format!("leave {file} as it is, and start the service"),
+            None => format!("write {file} with {start}, and start the service"),
+        };
         return app.other(Answer::DryRun(DryRunDoc { dry_run: true, would: would.into(), request_id: None }));
     }
-    durable::write(&registration.file, registration.text.as_bytes()).map_err(|e| {
-        Failure::new(Exit::Failed, "service", format!("{file} cannot be written: {e}"), "Run it as root")
-    })?;
+    let is = if packaged.is_some() { "is of the installed package" } else { "is written" };
+    if packaged.is_none() {
+        durable::write(&registration.file, registration.text.as_bytes()).map_err(|e| {
+            Failure::new(Exit::Failed, "service", format!("{file} cannot be written: {e}"), "Run it as root")
+        })?;
+    }
     let message = if supervisor::is_running() {
         tell_supervisor(&registration.enable)?;
-        format!("{file} is written, and the service is started.")
+        format!("{file} {is}, and the service is started.")
     } else {
-        format!("{file} is written. systemd does not run here, so the service is not started.")
+        format!("{file} {is}. systemd does not run here, so the service is not started.")
     };
     told(app, &registration, &message)
 }
 
 fn uninstall(app: &App) -> Result<Exit> {
     let registration = registration(app)?;
-    let file = registration.file.display().to_string();
-    if app.dry_run {
-        let would = format!("stop the service and remove {file}; history and configuration stay");
-        return app.other(Answer::DryRun(DryRunDoc { dry_run: true, would: would.into(), request_id: None }));
-    }
-    if !supervisor::is_registered(&registration) {
+    let Some(file) = registration.stands() else {
         return told(app, &registration, "The service is not installed; nothing changed.");
+    };
+    // What a package brought goes with the package.
+    let own = file == registration.file;
+    let file = file.display().to_string();
+    if app.dry_run {
+        let would = match own {
+            true => format!("stop the service and remove {file}; history and configuration stay"),
+            false => format!("stop the service, and leave {file}, which is of the installed package"),
+        };
+        return app.other(Answer::DryRun(DryRunDoc { dry_run: true, would: would.into(), request_id: None }));
     }
     if supervisor::is_running() {
         tell_supervisor(&registration.disable)?;
+    }
+    if !own {
+        let done = match supervisor::is_running() {
+            true => "the service is stopped, and is not started with the machine any more",
+            false => "systemd does not run here, so nothing changed",
+        };
+        return told(app, &registration, &format!("{file} is of the installed package and stays; {done}."));
     }
     std::fs::remove_file(&registration.file).map_err(|e| {
         Failure::new(Exit::Failed, "service", format!("{file} cannot be removed: {e}"), "Run it as root")
@@ -152,7 +172,7 @@ fn uninstall(app: &App) -> Result<Exit> {
 
 fn status(app: &App) -> Result<Exit> {
     let registration = registration(app)?;
-    let message = match (supervisor::is_registered(&registration), supervisor::is_running()) {
+    let message = match (registration.stands().is_some(), supervisor::is_running()) {
         (true, true) => "The service is installed.",
         (true, false) => "The service is installed, and systemd does not run here.",
         (false, _) => "The service is not installed; `pcm service install` does that.",
@@ -185,9 +205,10 @@ pub fn tell_supervisor(commands: &[Vec<String>]) -> Result<()> {
 }
 
 fn told(app: &App, registration: &Registration, message: &str) -> Result<Exit> {
+    let stands = registration.stands();
     let doc = ServiceDoc {
-        installed: supervisor::is_registered(registration),
-        file: registration.file.display().to_string().into(),
+        installed: stands.is_some(),
+        file: stands.as_ref().unwrap_or(&registration.file).display().to_string().into(),
         executor: lock::holder(&app.setup.layout.lock()).map(|holder| holder.to_string().into()),
         message: message.into(),
     };

@@ -32,6 +32,10 @@ pub struct Registration {
     pub file: PathBuf,
     /// What is in it.
     pub text: String,
+    /// Where a package of the system puts the same; the file above counts before these.
+    pub packaged: Vec<PathBuf>,
+    /// What is there when it is started with the machine.
+    pub enabled: PathBuf,
     /// Program and arguments, in order.
     pub enable: Vec<Vec<String>>,
     /// The same for the way back.
@@ -104,26 +108,48 @@ pub enum Registered {
 
 /// How a registration stands. Only what is started counts, not the rest of the file, which is the administrator's.
 pub fn registered(wanted: &Registration) -> Registered {
-    let file = wanted.file.clone();
+    let Some(file) = wanted.stands() else { return Registered::No };
     let text = match std::fs::read_to_string(&file) {
         Ok(text) => text,
         Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Registered::No,
         Err(e) => return Registered::Unknown(format!("{}: {e}", file.display())),
     };
-    let line = |text: &str| text.lines().find(|l| l.starts_with(START)).unwrap_or_default().to_owned();
-    let starts = line(&text);
-    if starts != line(&wanted.text) {
+    let starts = start_of(&text);
+    if starts != start_of(&wanted.text) {
         return Registered::Otherwise { file, starts };
     }
-    if sys::supervisor::is_enabled(&file) { Registered::Yes { file } } else { Registered::Disabled { file } }
+    if wanted.enabled.symlink_metadata().is_ok() {
+        Registered::Yes { file }
+    } else {
+        Registered::Disabled { file }
+    }
+}
+
+/// The line that says what is started.
+fn start_of(text: &str) -> String {
+    text.lines().find(|line| line.starts_with(START)).unwrap_or_default().to_owned()
 }
 
 /// What the line begins with that says what is started.
 const START: &str = "ExecStart=";
 
-/// Whether a service is registered.
-pub fn is_registered(registration: &Registration) -> bool {
-    Path::new(&registration.file).is_file()
+impl Registration {
+    /// The file that the system reads: this one, or that of a package. None: there is neither.
+    pub fn stands(&self) -> Option<PathBuf> {
+        // What cannot be looked at is there for all that is known.
+        let there = |path: &&PathBuf| match path.symlink_metadata() {
+            Ok(_) => true,
+            Err(e) => e.kind() != std::io::ErrorKind::NotFound,
+        };
+        std::iter::once(&self.file).chain(&self.packaged).find(there).cloned()
+    }
+
+    /// The file of a package that starts this very installation, where no other file counts before it.
+    pub fn of_package(&self) -> Option<PathBuf> {
+        let file = self.stands().filter(|file| *file != self.file)?;
+        let text = std::fs::read_to_string(&file).ok()?;
+        (start_of(&text) == start_of(&self.text)).then_some(file)
+    }
 }
 
 #[cfg(test)]
@@ -132,8 +158,14 @@ mod tests {
     use super::*;
 
     fn wanted(folder: &Path) -> Registration {
-        let text = "[Service]\nExecStart=/usr/bin/pcm service run\nRestart=always\n".to_owned();
-        Registration { file: folder.join("pcm.service"), text, enable: Vec::new(), disable: Vec::new() }
+        Registration {
+            file: folder.join("pcm.service"),
+            text: "[Service]\nExecStart=/usr/bin/pcm service run\nRestart=always\n".to_owned(),
+            packaged: vec![folder.join("lib/pcm.service")],
+            enabled: folder.join("wants/pcm.service"),
+            enable: Vec::new(),
+            disable: Vec::new(),
+        }
     }
 
     #[test]
@@ -148,15 +180,32 @@ mod tests {
         assert_eq!(registered(&wanted), Registered::Otherwise { file: wanted.file.clone(), starts });
     }
 
-    #[cfg(unix)]
     #[test]
     fn what_is_wanted_by_the_usual_target_is_started_with_the_machine() {
         let dir = tempfile::tempdir().unwrap();
         let wanted = wanted(dir.path());
         std::fs::write(&wanted.file, &wanted.text).unwrap();
-        std::fs::create_dir(dir.path().join("multi-user.target.wants")).unwrap();
-        let link = dir.path().join("multi-user.target.wants/pcm.service");
-        std::os::unix::fs::symlink(&wanted.file, link).unwrap();
+        std::fs::create_dir(dir.path().join("wants")).unwrap();
+        std::fs::write(&wanted.enabled, "").unwrap();
         assert_eq!(registered(&wanted), Registered::Yes { file: wanted.file.clone() });
+    }
+
+    #[test]
+    fn the_file_of_a_package_counts_where_there_is_no_other() {
+        let dir = tempfile::tempdir().unwrap();
+        let wanted = wanted(dir.path());
+        let package = wanted.packaged[0].clone();
+        std::fs::create_dir(dir.path().join("lib")).unwrap();
+        std::fs::write(&package, &wanted.text).unwrap();
+        assert_eq!(registered(&wanted), Registered::Disabled { file: package.clone() });
+        assert_eq!(wanted.of_package(), Some(package.clone()));
+        // An administrator's own file counts before it, whatever it starts.
+        std::fs::write(&wanted.file, wanted.text.replace("/usr/bin", "/opt")).unwrap();
+        assert_eq!(wanted.stands(), Some(wanted.file.clone()));
+        assert_eq!(wanted.of_package(), None);
+        // A package's file that starts something else is not this installation's.
+        std::fs::remove_file(&wanted.file).unwrap();
+        std::fs::write(&package, wanted.text.replace("/usr/bin", "/opt")).unwrap();
+        assert_eq!((wanted.stands(), wanted.of_package()), (Some(package), None));
     }
 }

@@ -116,8 +116,20 @@ fn the_manual_page_has_every_verb_and_man_has_nothing_to_complain_about() {
         assert!(text.contains(wanted) || text.contains(&wanted.replace('-', "\\-")), "{wanted}");
     }
     assert!(!text.contains("run\\-host"), "what only pcm itself starts is not in it");
+    let Some((out, err)) = formatted(&page) else { return };
+    assert_eq!(err, "", "warnings of the formatter");
+    for wanted in
+        ["pcm explain REQUEST", "--reason R", "pcm audit verify", "EXIT STATUS", "Do it on another machine"]
+    {
+        assert!(out.to_lowercase().contains(&wanted.to_lowercase()), "{wanted}\n{out}");
+    }
+}
+
+/// What `man` shows of a page, and what it complains about. None: it shows nothing here.
+fn formatted(page: &[u8]) -> Option<(String, String)> {
     if !there("man") {
-        return;
+        skipped("man is not installed");
+        return None;
     }
     let mut man = Command::new("man")
         .args(["--warnings", "-l", "-"])
@@ -128,17 +140,57 @@ fn the_manual_page_has_every_verb_and_man_has_nothing_to_complain_about() {
         .stderr(Stdio::piped())
         .spawn()
         .unwrap();
-    man.stdin.take().unwrap().write_all(&page).unwrap();
+    man.stdin.take().unwrap().write_all(page).unwrap();
     let shown = man.wait_with_output().unwrap();
     let (out, err) = (String::from_utf8_lossy(&shown.stdout), String::from_utf8_lossy(&shown.stderr));
-    if !shown.status.success() || !out.contains("VERBS") {
+    if !shown.status.success() || !out.contains("SEE ALSO") {
         skipped(format_args!("man shows nothing here: {err}"));
-        return;
+        return None;
     }
+    Some((out.into_owned(), err.into_owned()))
+}
+
+/// The verbs of `pcm --help`, which are the families.
+fn families() -> Vec<String> {
+    let help = String::from_utf8(pcm(&["--help"]).stdout).unwrap();
+    let listed = help.split_once("Commands:\n").unwrap().1.split_once("\n\n").unwrap().0;
+    let rows = listed.lines().filter_map(|line| line.strip_prefix("  ")).filter(|row| !row.starts_with(' '));
+    rows.filter_map(|row| row.split_whitespace().next()).map(str::to_owned).collect()
+}
+
+#[test]
+fn each_verb_has_a_page_of_its_own_that_packages_carry() {
+    let families = families();
+    for verb in ["status", "site", "job", "service", "man", "rollout"] {
+        assert!(families.iter().any(|family| family == verb), "{families:?}");
+    }
+    let dir = tempfile::tempdir().unwrap();
+    let to = dir.path().display().to_string();
+    pcm(&["package-files", &to]);
+    let file = |name: &str| std::fs::read(dir.path().join(name)).unwrap_or_else(|e| panic!("{name}: {e}"));
+    assert_eq!(file("man/pcm.1"), pcm(&["man"]).stdout);
+    assert_eq!(file("completions/pcm"), pcm(&["completions", "bash"]).stdout);
+    assert_eq!(file("completions/_pcm"), pcm(&["completions", "zsh"]).stdout);
+    assert_eq!(file("completions/pcm.fish"), pcm(&["completions", "fish"]).stdout);
+    let mut all = Vec::new();
+    for verb in &families {
+        let page = file(&format!("man/pcm-{verb}.1"));
+        assert_eq!(page, pcm(&["man", verb]).stdout, "{verb}");
+        let text = String::from_utf8(page.clone()).unwrap();
+        assert!(
+            text.contains(&format!(".TH pcm\\-{verb} 1")) || text.contains(&format!(".TH pcm-{verb} 1")),
+            "{text}"
+        );
+        all.extend(page);
+    }
+    let pages = std::fs::read_dir(dir.path().join("man")).unwrap().count();
+    assert_eq!(pages, families.len() + 1, "and no other");
+    let Some((out, err)) = formatted(&all) else { return };
     assert_eq!(err, "", "warnings of the formatter");
-    for wanted in
-        ["pcm explain REQUEST", "--reason R", "pcm audit verify", "EXIT STATUS", "Do it on another machine"]
+    for wanted in ["pcm-site", "pcm site machine add", "--no-publish", "pcm run REQUEST", "pcm audit verify"]
     {
-        assert!(out.to_lowercase().contains(&wanted.to_lowercase()), "{wanted}\n{out}");
+        assert!(out.contains(wanted), "{wanted}\n{out}");
     }
+    let unknown = Command::new(env!("CARGO_BIN_EXE_pcm")).args(["man", "run-host"]).output().unwrap();
+    assert_eq!(unknown.status.code(), Some(2), "{}", String::from_utf8_lossy(&unknown.stderr));
 }

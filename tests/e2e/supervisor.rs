@@ -169,7 +169,14 @@ fn service_install_writes_a_unit_that_systemd_takes_and_that_keeps_packages_aliv
     for line in ["Type=notify", "KillMode=process", "Restart=always", "WatchdogSec=300", "Delegate=yes"] {
         assert!(unit.lines().any(|found| found == line), "{line} in\n{unit}");
     }
-    match Command::new("systemd-analyze").arg("verify").arg(units.join("pcm.service")).output() {
+    // The text is that of packages but for what is started: an installation elsewhere has no state folder of the system.
+    let words = |text: &str| -> Vec<String> {
+        let differs = |line: &&str| line.starts_with("ExecStart=") || line.starts_with("StateDirectory");
+        text.lines().filter(|line| !differs(line)).map(str::to_owned).collect()
+    };
+    assert_eq!(words(&unit), words(include_str!("../../src/host/unix/pcm.service")));
+    match Command::new("systemd-analyze").args(["verify", "--man=no"]).arg(units.join("pcm.service")).output()
+    {
         Err(e) => skipped(format_args!("no systemd-analyze to ask: {e}")),
         Ok(asked) => {
             let said = text(&asked);

@@ -199,8 +199,18 @@ pub enum Verb {
     },
     /// How a verb is used
     Help(HelpArgs),
-    /// Print the manual page, e.g. for: pcm man | man -l -
-    Man,
+    /// Print the manual page, of all or of one verb, e.g. for: pcm man | man -l -
+    Man {
+        /// The verb, e.g. site; all of them without it
+        #[arg(value_name = "VERB")]
+        verb: Option<String>,
+    },
+    /// Writes what packages carry beside the program; asked by .packaging/build only
+    #[command(hide = true)]
+    PackageFiles {
+        /// The folder.
+        dir: PathBuf,
+    },
     /// Words that a shell completes; asked by the scripts of `pcm completions` only
     #[command(hide = true)]
     Words {
@@ -329,7 +339,8 @@ impl Verb {
             | Verb::Service(_)
             | Verb::Completions { .. }
             | Verb::Help(_)
-            | Verb::Man
+            | Verb::Man { .. }
+            | Verb::PackageFiles { .. }
             | Verb::Words { .. }
             | Verb::DemoService { .. }
             | Verb::DemoSweep { .. }
@@ -373,7 +384,8 @@ impl Verb {
                     | KeyVerb::List { .. },
             })
             | Verb::Completions { .. }
-            | Verb::Man
+            | Verb::Man { .. }
+            | Verb::PackageFiles { .. }
             | Verb::Help(_)
             | Verb::DemoSweep { .. }
             | Verb::RunHost { .. }

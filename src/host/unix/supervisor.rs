@@ -6,9 +6,12 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 const UNIT: &str = "pcm.service";
+/// Its text, as packages carry it: this very file.
+const UNIT_TEXT: &str = include_str!("pcm.service");
 const SYSTEM_UNITS: &str = "/etc/systemd/system";
-/// A step is at most 30 s away, and nothing in it takes long.
-const WATCHDOG_S: u32 = 300;
+/// Where packages put theirs, the one first that counts before the others.
+const PACKAGED_UNITS: [&str; 3] =
+    ["/usr/local/lib/systemd/system", "/usr/lib/systemd/system", "/lib/systemd/system"];
 
 pub fn notify_ready() {
     tell(&[NotifyState::Ready]);
@@ -42,6 +45,8 @@ pub fn registration(command: &[String]) -> Option<Registration> {
     Some(Registration {
         file: PathBuf::from(SYSTEM_UNITS).join(UNIT),
         text: unit(command),
+        packaged: PACKAGED_UNITS.iter().map(|folder| Path::new(folder).join(UNIT)).collect(),
+        enabled: Path::new(SYSTEM_UNITS).join("multi-user.target.wants").join(UNIT),
         enable: vec![systemctl(&["daemon-reload"]), systemctl(&["enable", "--now", UNIT])],
         disable: vec![systemctl(&["disable", "--now", UNIT]), systemctl(&["daemon-reload"])],
     })
@@ -121,39 +126,14 @@ fn timer_in(
     }
 }
 
-/// What `systemctl enable` makes of `WantedBy=multi-user.target`.
-pub fn is_enabled(unit: &Path) -> bool {
-    let link = unit.with_file_name("multi-user.target.wants").join(UNIT);
-    link.symlink_metadata().is_ok()
-}
-
-/// `KillMode=process` is what lets a package outlive the service: run hosts and packages stay when it is restarted.
-/// `Delegate` lets each run have a control group below the service's own.
+/// The unit of packages, for another program or another installation where `command` says so.
 fn unit(command: &[String]) -> String {
-    let command: Vec<String> = command.iter().map(|word| quote(word)).collect();
-    format!(
-        "[Unit]\n\
-         Description=Package Command Manager\n\
-         After=network-online.target remote-fs.target\n\
-         Wants=network-online.target\n\
-         \n\
-         [Service]\n\
-         Type=notify\n\
-         ExecStart={}\n\
-         Restart=always\n\
-         RestartSec=5\n\
-         WatchdogSec={WATCHDOG_S}\n\
-         KillMode=process\n\
-         Delegate=yes\n\
-         UMask=0022\n\
-         RuntimeDirectory=pcm\n\
-         RuntimeDirectoryMode=0755\n\
-         RuntimeDirectoryPreserve=yes\n\
-         \n\
-         [Install]\n\
-         WantedBy=multi-user.target\n",
-        command.join(" ")
-    )
+    let words: Vec<String> = command.iter().map(|word| quote(word)).collect();
+    let start = format!("ExecStart={}", words.join(" "));
+    // The folder of the system's own history is none of an installation that has its state elsewhere.
+    let elsewhere = command.iter().any(|word| word == "--state");
+    let lines = UNIT_TEXT.lines().filter(|line| !(elsewhere && line.starts_with("StateDirectory")));
+    lines.map(|line| if line.starts_with("ExecStart=") { &start } else { line }.to_owned() + "\n").collect()
 }
 
 /// A word of `ExecStart`: quotes, backslashes, `%` and `$` mean something there.
@@ -190,11 +170,49 @@ mod tests {
     fn the_unit_keeps_packages_alive_over_a_restart_and_is_watched() {
         let command = ["/usr/local/bin/pcm", "service", "run"].map(str::to_owned);
         let unit = registration(&command).unwrap().text;
-        for line in
-            ["Type=notify", "KillMode=process", "Restart=always", "ExecStart=/usr/local/bin/pcm service run"]
-        {
+        for line in [
+            "Type=notify",
+            "KillMode=process",
+            "Restart=always",
+            "WatchdogSec=300",
+            "OOMPolicy=continue",
+            "ExecStart=/usr/local/bin/pcm service run",
+        ] {
             assert!(unit.lines().any(|l| l == line), "{line} in\n{unit}");
         }
+    }
+
+    /// What an installer needs stays allowed: each of these would forbid some of it to every package.
+    #[test]
+    fn the_unit_forbids_packages_nothing_that_they_need() {
+        let set: Vec<&str> = UNIT_TEXT
+            .lines()
+            .filter(|line| !line.starts_with('#'))
+            .filter_map(|line| line.split_once('='))
+            .map(|(key, _)| key)
+            .collect();
+        for start in ["Protect", "Private", "SystemCall", "Capability", "Device", "NoNew", "Read", "Root"] {
+            assert!(set.iter().all(|key| !key.starts_with(start)), "{start} in {set:?}");
+        }
+        let restricted: Vec<_> = set.iter().filter(|key| key.starts_with("Restrict")).collect();
+        assert_eq!(restricted, [&"RestrictRealtime"]);
+    }
+
+    #[test]
+    fn what_is_installed_by_hand_has_the_text_of_the_packages() {
+        let command = |words: &[&str]| words.iter().map(|word| (*word).to_owned()).collect::<Vec<_>>();
+        assert_eq!(unit(&command(&["/usr/bin/pcm", "service", "run"])), UNIT_TEXT);
+        // Another installation differs in what is started, and has nothing in the system's own state folder.
+        let other = unit(&command(&["/opt/pcm", "--config", "/c", "--state", "/s", "service", "run"]));
+        let (only_there, only_here): (Vec<&str>, Vec<&str>) = (
+            UNIT_TEXT.lines().filter(|line| !other.lines().any(|l| l == *line)).collect(),
+            other.lines().filter(|line| !UNIT_TEXT.lines().any(|l| l == *line)).collect(),
+        );
+        assert_eq!(
+            only_there,
+            ["ExecStart=/usr/bin/pcm service run", "StateDirectory=pcm", "StateDirectoryMode=0711"]
+        );
+        assert_eq!(only_here, ["ExecStart=/opt/pcm --config /c --state /s service run"]);
     }
 
     #[test]
@@ -246,7 +264,7 @@ mod tests {
             std::fs::write(file, text).unwrap();
         }
         let mut verify = std::process::Command::new("systemd-analyze");
-        verify.arg("verify").arg(&file).args(timer.files.iter().map(|(file, _)| file));
+        verify.args(["verify", "--man=no"]).arg(&file).args(timer.files.iter().map(|(file, _)| file));
         match verify.output() {
             Err(e) => crate::skipped(format_args!("systemd-analyze cannot be started: {e}")),
             Ok(output) => {

@@ -18,10 +18,6 @@ pub fn is_running() -> bool {
     false
 }
 
-pub fn is_enabled(_file: &Path) -> bool {
-    false
-}
-
 pub fn registration(_command: &[String]) -> Option<Registration> {
     None
 }
