@@ -18,11 +18,12 @@ use crate::config::{Config, Unusable};
 use crate::error::{Exit, Failure, Result};
 use crate::executor::engine::Executor;
 use crate::executor::footing::{self, Footing};
+use crate::executor::world::{RealWorld, Store as _};
 use crate::executor::{ground, init};
 use crate::host::lock::{self, ExclusiveLock};
 use crate::host::paths::Layout;
 use crate::host::{facts, ipc, stop, supervisor, threads};
-use crate::log;
+use crate::log::{self, Level};
 use crate::text::SafeText;
 use beside::Errand;
 use peers::Peers;
@@ -35,6 +36,9 @@ use worker::{Carrier, News, Worker};
 
 /// A lock that cannot be taken because of the disk is tried again this often.
 const LOCK_AGAIN: std::time::Duration = std::time::Duration::from_secs(1);
+
+/// What the original said where somebody works on this machine by hand.
+const TAKEN: &str = "The desktop version already has the mutex.";
 
 /// Reads the configuration as it is now, or says why it cannot be read.
 pub type ReadConfig = Arc<dyn Fn() -> std::result::Result<Config, Unusable> + Send + Sync>;
@@ -57,7 +61,11 @@ pub fn run(layout: &Layout, read_config: ReadConfig) -> Result<()> {
     footing::check_is_own(layout)?;
     let footing = Footing::of(layout, &config);
     footing.check()?;
-    let lock = take_lock(layout)?;
+    let world = RealWorld::new(layout, &config.log);
+    let lock = take_lock(layout, || {
+        // A log that cannot be written stops nothing: standard error has it.
+        let _ = world.log(Level::Info, &SafeText::new(TAKEN), facts::now());
+    })?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
         .enable_all()
@@ -146,10 +154,12 @@ async fn live(
     Ok(())
 }
 
-/// A starting service waits for whoever has the lock, and never exits because of it (DEFECTS Q164657).
-fn take_lock(layout: &Layout) -> Result<ExclusiveLock> {
+/// A starting service waits for whoever has the lock, and never exits because of it (DEFECTS Q164657). `by_hand` is called
+/// where that is no other service.
+fn take_lock(layout: &Layout, by_hand: impl FnOnce()) -> Result<ExclusiveLock> {
     let path = layout.lock();
     let mut said = String::new();
+    let mut by_hand = Some(by_hand);
     let mut say_once = |line: String| {
         if line != said {
             let _ = writeln!(std::io::stderr(), "pcm service: {}", SafeText::new(&line));
@@ -158,6 +168,11 @@ fn take_lock(layout: &Layout) -> Result<ExclusiveLock> {
     };
     loop {
         let taken = ExclusiveLock::wait_take(&path, lock::SERVICE, |holder| {
+            if holder.as_ref().is_some_and(|holder| holder.who.as_str() != lock::SERVICE)
+                && let Some(by_hand) = by_hand.take()
+            {
+                by_hand();
+            }
             let holder = holder.map_or_else(|| "somebody".into(), |h| h.to_string());
             say_once(format!("waiting for the executor, which is held by {holder}"));
             true

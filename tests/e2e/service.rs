@@ -238,3 +238,19 @@ fn a_log_whose_disk_was_full_says_how_many_lines_it_lacks() {
         .count();
     assert_eq!(told, 1, "{said}");
 }
+
+#[test]
+fn a_service_that_waits_for_who_works_by_hand_says_it_as_the_original_did() {
+    let mut site = Site::new();
+    let hash = site.package("BP00000A", &site.waits_for_go());
+    site.publish(&[Request::due("BP0000Y").set("content_sha256", format!("\"{hash}\""))]);
+    let mut by_hand = site.command(&["run", "BP0000Y", "--wait"]);
+    let mut by_hand = by_hand.stdout(std::process::Stdio::null()).spawn().unwrap();
+    site.wait_log("Executing command line: ");
+    let _service = site.service_begun();
+    site.wait_log("The desktop version already has the mutex.");
+    site.go();
+    assert!(by_hand.wait().unwrap().success());
+    site.wait_service();
+    assert_eq!(site.state_of("BP0000Y"), "succeeded");
+}

@@ -258,8 +258,11 @@ impl Executor {
             if decision.request_id.is_some_and(|id| known.contains(&id)) {
                 continue;
             }
-            let id = decision.request_id.map_or_else(|| "without a valid id".to_owned(), |id| id.to_string());
-            let name = format!("Package (Request ID) {} ({id})", decision.package);
+            // The id alone, as the original said it. A record without one has only its name.
+            let name = match decision.request_id {
+                Some(id) => format!("Package (Request ID) {id}"),
+                None => format!("Package {} (without a valid id)", decision.package),
+            };
             // The first gate that closes for good says it; what follows from it is noise.
             let skips = [Gate::Record, Gate::Trust, Gate::Platform, Gate::Kind];
             let first = decision.gates.iter().find(|g| g.verdict != Verdict::Pass && skips.contains(&g.gate));

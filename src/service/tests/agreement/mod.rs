@@ -7,6 +7,7 @@
 
 mod before;
 mod many;
+mod phrases;
 mod plain;
 mod site;
 mod truth;

@@ -54,6 +54,8 @@ pub struct Inner {
     /// Every launch, in order.
     pub launches: Vec<(RequestId, Wall)>,
     pub news: VecDeque<News>,
+    /// Every line of the log, in order.
+    pub said: Vec<String>,
 }
 
 struct Run {
@@ -85,6 +87,7 @@ impl World {
             runs: BTreeMap::new(),
             launches: Vec::new(),
             news: VecDeque::new(),
+            said: Vec::new(),
         };
         let bytes = render::render(&plan.file).into_bytes();
         World { plan, layout, bytes, inner: Mutex::new(inner) }
@@ -409,6 +412,7 @@ impl Store for Shared {
         if std::env::var_os("PCM_AGREEMENT_SEED").is_some() {
             println!("{} {text}", now.format("%m-%d %H:%M:%S%.3f"));
         }
+        self.0.lock().said.push(text.to_string());
         Ok(())
     }
 
