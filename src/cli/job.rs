@@ -300,7 +300,7 @@ fn job(
         spread,
         supersedes: again.map(|job| job.supersedes.clone()).unwrap_or_default(),
         depends_on: again.map(|job| job.depends_on.clone()).unwrap_or_default(),
-        offer_to: again.map(|job| job.offer_to.clone()).unwrap_or_default(),
+        offer_to: args.offer_to.or_else(|| again.and_then(|job| job.offer_to)),
         ..Job::of(ids, (&package, content::hash_bytes(&bytes)), command)
     };
     // What is written has to be what is read: of what fits into no file nothing is sent.

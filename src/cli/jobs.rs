@@ -11,7 +11,7 @@ use crate::error::{Exit, Failure, Result};
 use crate::site::folder::{Folder, Source, malformed};
 use crate::site::ids::{JobId, RequestId};
 use crate::site::index::audience::is_for;
-use crate::site::index::job::Job;
+use crate::site::index::job::{Job, OfferTo};
 use crate::site::index::{self, JobState, target};
 use crate::site::instruction::command::shown;
 use crate::site::instruction::render::when;
@@ -75,6 +75,8 @@ struct JobDoc {
     package: SafeText,
     command: SafeText,
     targets: usize,
+    /// Who may have it run beside those who operate.
+    offer_to: Option<OfferTo>,
 }
 
 /// What the index says of jobs, as this folder knows it.
@@ -99,6 +101,7 @@ pub fn list(app: &App, named: &FolderArgs) -> Result<Exit> {
         package: job.package.clone(),
         command: job.command.clone(),
         targets: met(job, &source).0,
+        offer_to: job.offer_to,
     });
     let doc = JobsDoc { jobs: rows.collect() };
     app.out.view(&doc, || {
@@ -107,29 +110,31 @@ pub fn list(app: &App, named: &FolderArgs) -> Result<Exit> {
             page.line("The site folder has no job: pcm job send");
             return page;
         }
-        let columns = [
+        let mut columns = vec![
             fixed("JOB"),
             fixed("REQUEST"),
             fixed("STATE"),
             words("PACKAGE", 16),
             words("COMMAND", 8),
             fixed("MACHINES"),
-            words("REASON", 8),
         ];
+        // Most sites offer nothing to users, and have no room to spare for a column that says so.
+        let offered = doc.jobs.iter().any(|job| job.offer_to.is_some());
+        columns.extend(offered.then(|| fixed("OFFERED TO")));
+        columns.push(words("REASON", 8));
         let mut table = Table::new(0, &columns);
         for job in &doc.jobs {
-            table.row(
-                Tone::Plain,
-                [
-                    job.job_id.to_string(),
-                    job.request_id.to_string(),
-                    job.state.to_string(),
-                    job.package.to_string(),
-                    job.command.to_string(),
-                    job.targets.to_string(),
-                    job.reason.as_ref().map_or_else(String::new, ToString::to_string),
-                ],
-            );
+            let mut cells = vec![
+                job.job_id.to_string(),
+                job.request_id.to_string(),
+                job.state.to_string(),
+                job.package.to_string(),
+                job.command.to_string(),
+                job.targets.to_string(),
+            ];
+            cells.extend(offered.then(|| job.offer_to.map_or_else(String::new, |who| who.to_string())));
+            cells.extend(job.reason.as_ref().map(ToString::to_string));
+            table.row(Tone::Plain, cells);
         }
         page.table(&table);
         page
@@ -178,6 +183,7 @@ pub fn show(app: &App, id: JobId, named: &FolderArgs) -> Result<Exit> {
             package: job.package.clone(),
             command: job.command.clone(),
             targets,
+            offer_to: job.offer_to,
         },
         undecided,
         package_id: job.package_id.to_string(),
@@ -250,6 +256,7 @@ fn show_page(app: &App, doc: &ShowDoc) -> Page {
         percent => format!("{} %", target::percent((percent * 100.0).round() as u32)),
     };
     row("reached", reached);
+    row("offered to", job.offer_to.map_or_else(String::new, |who| who.to_string()));
     row("first", doc.canary.join(", "));
     row("phases", doc.phases.join(", "));
     row("offer after", doc.offer_after.clone().unwrap_or_default());

@@ -196,6 +196,23 @@ fn two_commands_publish_to_one_machine_or_to_many() {
     );
     assert_eq!(no(dir, &go), "no-change");
 
+    // To whoever is logged on, and it stays so when it is sent again.
+    let offered = ["job", "send", "--package", "BP00000A", "--to", "@web", "--offer-to", "users"];
+    assert_eq!(site(dir, &offered)["job_id"], "BP0000AE");
+    let job = fs::read_to_string(dir.join("site/share/jobs/BP0000AE.1.toml")).unwrap();
+    assert!(job.contains("\noffer_to = \"users\"\n"), "{job}");
+    site(dir, &["job", "send", "--again", "BP0000AE"]);
+    assert_eq!(site(dir, &["job", "show", "BP0000AE"])["offer_to"], "users");
+    assert!(site(dir, &["job", "show", "BP0000AD"])["offer_to"].is_null());
+    let listed = site(dir, &["job", "list"]);
+    let offers = listed["jobs"].as_array().unwrap().iter().filter(|job| job["offer_to"] == "users").count();
+    assert_eq!(offers, 1, "{listed}");
+    let list = text(&pcm(dir, &[&["job", "list"][..], &IN].concat()).stdout);
+    assert!(list.contains("OFFERED TO"), "{list}");
+    let wrong = pcm(dir, &[&["job", "send", "--again", "BP0000AE", "--offer-to", "all"][..], &IN].concat());
+    assert_eq!(wrong.status.code(), Some(2), "{}", text(&wrong.stderr));
+    assert!(text(&wrong.stderr).contains("wanted one of users"), "{}", text(&wrong.stderr));
+
     // All machines at once, by the policy of everybody.
     let freeze = ["site", "freeze", "--until", "12h", "--reason", "look at the file server"];
     assert_eq!(no(dir, &freeze), "not-expected");

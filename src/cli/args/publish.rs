@@ -1,7 +1,9 @@
 //! Arguments of what a publisher does from a site folder: site publish, site machine, job.
 
 use super::key::FolderArgs;
+use super::suggest::Suggested;
 use crate::site::ids::{JobId, MachineId, PackageId};
+use crate::site::index::job::OfferTo;
 use clap::{Args, Subcommand};
 use std::path::PathBuf;
 
@@ -184,6 +186,10 @@ pub struct StateArgs {
     pub then: ThenArgs,
 }
 
+/// Whom a job can be offered to is offered.
+const OFFER_TO: Suggested<OfferTo> =
+    Suggested::new(str::parse::<OfferTo>, || OfferTo::ALL.iter().map(|who| who.as_str()).collect());
+
 /// `pcm job send`
 #[derive(Debug, Clone, Args)]
 pub struct SendArgs {
@@ -211,6 +217,9 @@ pub struct SendArgs {
     /// It does not start any more from this time on (default: never)
     #[arg(long, value_name = "T")]
     pub expire: Option<String>,
+    /// Who else may have it run: users, whoever is logged on to the machine (pcm offers, pcm install)
+    #[arg(long, value_name = "WHO", value_parser = OFFER_TO, hide_possible_values = true)]
+    pub offer_to: Option<OfferTo>,
     /// Reach only this share of the machines first, then more by `pcm job advance`: 5%,50%+1d,100%+1d
     #[arg(long, value_name = "P%[+D],...", value_delimiter = ',')]
     pub phases: Vec<String>,

@@ -8,6 +8,7 @@ use crate::executor::talk::view::{
     AllowedDoc, BlockedDoc, ChangesOn, ExplainDoc, GateDoc, ShowDoc, WAITS_FOR_INPUT, kept_no_longer,
 };
 use crate::site::ids::RequestId;
+use crate::site::index::job::OfferTo;
 use crate::site::instruction::{Restarts, RunWhen};
 use crate::terms::{Code, Gate, Group, RefusalCode, Refused, VerbKind, Verdict};
 use crate::text::{self, SafeText};
@@ -279,6 +280,13 @@ pub fn show(doc: &ShowDoc, look: &Look) -> Page {
                 r.deferred_until
                     .map(|at| format!("until {}", look.time_and_distance(at)))
                     .unwrap_or_default(),
+            ),
+            (
+                "offered to",
+                r.of_job
+                    .offer_to
+                    .map_or("", |OfferTo::Users| "whoever is logged on, too: pcm install")
+                    .to_owned(),
             ),
             ("users", doc.run_when.map(run_when).unwrap_or_default().to_owned()),
             ("time limit", doc.max_run_time_s.map(seconds).unwrap_or_default()),

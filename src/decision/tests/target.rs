@@ -33,6 +33,7 @@ pub fn delivery() -> Delivery {
         packages: Vec::new(),
         supersedes: Vec::new(),
         spread: None,
+        offer_to: None,
         distrust: None,
     }
 }

@@ -2,6 +2,7 @@
 
 use crate::clock::Wall;
 use crate::site::ids::{JobId, PackageId, RequestId};
+use crate::site::index::job::OfferTo;
 use crate::site::instruction::{Restarts, RunWhen};
 use crate::terms::{Code, Gate, Group, Platform, Problem, State, VerbKind, Verdict};
 use crate::text::SafeText;
@@ -86,6 +87,9 @@ pub struct OfJob {
     /// Of the package, also where a signed instruction file names it.
     #[serde(default)]
     pub release: Option<u64>,
+    /// Who may have it run beside those who operate.
+    #[serde(default)]
+    pub offer_to: Option<OfferTo>,
 }
 
 /// An operator's run that waits in the queue.

@@ -37,7 +37,7 @@ impl Job {
             spread: None,
             supersedes: Vec::new(),
             depends_on: Vec::new(),
-            offer_to: Vec::new(),
+            offer_to: None,
         }
     }
 }

@@ -13,8 +13,9 @@ pub use crate::site::instruction::parse::times::Times;
 use crate::site::instruction::parse::times::times;
 use crate::site::instruction::render::duration;
 use crate::site::instruction::{CommandLine, ContentHash};
-use crate::terms::Problem;
+use crate::terms::{Problem, words};
 use crate::text::SafeText;
+use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::str::FromStr;
 use std::time::Duration;
@@ -70,6 +71,14 @@ impl fmt::Display for Needed {
         }
     }
 }
+
+words!(
+    /// Who may have a job run on a machine without the right to operate it.
+    OfferTo {
+        /// Whoever is logged on there.
+        Users = "users",
+    }
+);
 
 /// A share of the machines, and how long after the phase before it is their turn: `5%`, `50%+1d`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -163,8 +172,8 @@ pub struct Job {
     pub supersedes: Vec<JobId>,
     /// What has to be done first.
     pub depends_on: Vec<Needed>,
-    /// Whom it is offered to, where not to everybody.
-    pub offer_to: Vec<SafeText>,
+    /// Who may have it run beside those who operate; None: nobody.
+    pub offer_to: Option<OfferTo>,
 }
 
 /// When a job goes on to its next phase, and when it halts (SITE.md 3): shares in hundredths of a percent. Only the site
@@ -342,7 +351,7 @@ fn all(
     let spread = f.get("spread", fields::duration);
     let supersedes = how::list_of(f, "supersedes", fields::parsed::<JobId>);
     let depends_on = how::list_of(f, "depends_on", fields::parsed::<Needed>);
-    let offer_to = how::list_of(f, "offer_to", fields::words);
+    let offer_to = f.get("offer_to", offer_to);
     if f.has("ignore_windows") {
         f.wrong("ignore_windows", "only a package can say that its command ignores windows");
     }
@@ -378,6 +387,18 @@ fn all(
         depends_on,
         offer_to,
     })
+}
+
+/// One word, alone or in an array.
+fn offer_to(value: &DeValue<'_>) -> Result<OfferTo, String> {
+    let read = fields::one_of(OfferTo::ALL, OfferTo::as_str);
+    match value {
+        DeValue::Array(words) => match words.iter().collect::<Vec<_>>().as_slice() {
+            [word] => read(word.get_ref()),
+            _ => Err(format!("wanted {:?}, found {}", OfferTo::Users.as_str(), fields::found(value))),
+        },
+        one => read(one),
+    }
 }
 
 fn limits(f: &mut Fields<'_, '_>) -> Limits {

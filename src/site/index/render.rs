@@ -162,8 +162,8 @@ fn body(out: &mut String, job: &Job, more: &str) {
     if !job.depends_on.is_empty() {
         line(out, "depends_on", &all(job.depends_on.iter().map(ToString::to_string)));
     }
-    if !job.offer_to.is_empty() {
-        line(out, "offer_to", &all(job.offer_to.iter().map(|who| who.as_str())));
+    if let Some(who) = job.offer_to {
+        line(out, "offer_to", &quoted(who.as_str()));
     }
     out.push_str(more);
     out.push_str("\n[exit_codes]\n");

@@ -116,6 +116,9 @@ fn a_job_is_written_as_it_is_read_and_leaves_nothing_to_a_default() {
     let none = job().replace("\"200 MB\"", "\"0 B\"").replace("version = \"4.0\"", "version = \"\"");
     let none = read_job(&none).unwrap();
     assert_eq!((none.how.disk_space, none.version.as_str()), (None, ""));
+    assert_eq!(read.offer_to, Some(job::OfferTo::Users));
+    let listed = read_job(&job().replace("offer_to = \"users\"", "offer_to = [\"users\"]"));
+    assert_eq!(listed.unwrap(), read, "one word in an array is that word");
     assert_eq!(read_job(&render::job(&none)).unwrap(), none);
     for key in [
         "automated",
@@ -155,6 +158,11 @@ fn a_job_that_is_wrong_anywhere_runs_nowhere() {
         ("setup.sh --silent", "/bin/sh -c x", "inside the package"),
         ("run_when", "ignore_windows = true\nrun_when", "only a package can say"),
         ("spread = ", "scatter = ", "newer pcm"),
+        ("offer_to = \"users\"", "offer_to = \"everybody\"", "Some(33) wanted \"users\", found"),
+        ("offer_to = \"users\"", "offer_to = [\"anna\"]", "wanted \"users\", found"),
+        ("offer_to = \"users\"", "offer_to = [\"users\", \"anna\"]", "wanted \"users\", found"),
+        ("offer_to = \"users\"", "offer_to = []", "wanted \"users\", found"),
+        ("offer_to = \"users\"", "offer_to = true", "wanted"),
     ] {
         assert!(job().contains(from), "{from}");
         let said = read_job(&job().replacen(from, to, 1)).unwrap_err();

@@ -110,6 +110,7 @@ pub(super) fn delivery(
         packages: packages.collect(),
         supersedes: job.supersedes.clone(),
         spread: job.spread,
+        offer_to: job.offer_to,
         distrust,
     }
 }

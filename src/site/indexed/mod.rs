@@ -16,6 +16,7 @@ pub mod verify;
 use super::expression::Expression;
 use super::ids::{JobId, PackageId, RequestId, SiteId};
 use super::index::JobState;
+use super::index::job::OfferTo;
 use super::index::members::Member;
 use super::index::policy::Rules;
 use super::index::target::{self, Target};
@@ -71,6 +72,8 @@ pub struct Delivery {
     pub supersedes: Vec<JobId>,
     /// Launches are spread over this time.
     pub spread: Option<Duration>,
+    /// Who may have it run beside those who operate.
+    pub offer_to: Option<OfferTo>,
     /// Why it does not say what its package says.
     pub distrust: Option<Distrust>,
 }

@@ -13,6 +13,7 @@ use crate::site::index::copies::differs;
 use crate::site::index::job::{Job, Word};
 use crate::site::index::together;
 use crate::site::indexed::verify;
+use crate::site::instruction::RunWhen;
 use crate::site::package::{self as definition, Package, shelf};
 use crate::site::publisher::packages::{MAX_SIGNATURE, SIGNATURE};
 use crate::site::publisher::render::ended;
@@ -162,6 +163,7 @@ fn jobs(source: &Source, packages: &Packages, asked: &Asked<'_>, found: &mut Fou
             }
         }
         fits(job, &here, packages, found);
+        offer(job, &here, found);
     }
     let over = |(job, word): &(Job, Word)| {
         word.state == JobState::Cancelled || ended(&job.times, word).is_some_and(|at| at <= asked.now)
@@ -174,10 +176,24 @@ fn jobs(source: &Source, packages: &Packages, asked: &Asked<'_>, found: &mut Fou
     let active = offered.iter().map(|(job, word)| (job, word.state));
     targets(active, &source.members(), found);
     let all = count(offered.len(), "job");
-    for item in ["parts", "request-ids", "dependencies"] {
+    for item in ["parts", "contradictions", "request-ids", "dependencies"] {
         found.looked(item, format!("{all} offered, {} in all", source.jobs.len()));
     }
     found.looked("times", format!("{all}, local times in {}", asked.zone.name()));
+}
+
+/// What is offered to users and none of them can ever install.
+fn offer(job: &Job, here: &str, found: &mut Found) {
+    let Some(who) = job.offer_to else { return };
+    let why = match (job.how.run_when, job.how.automated) {
+        (RunWhen::NoUser, _) => "it runs only while nobody is logged on",
+        (_, false) => "it needs input, and nobody can answer it",
+        (RunWhen::Any | RunWhen::User, true) => return,
+    };
+    let message = format!("{here}, offer_to: it is offered to {who}, and none of them can install it: {why}");
+    let remedy =
+        "Take offer_to out, or send a command of the package that can run while somebody is logged on";
+    found.unknown("contradictions", message, remedy);
 }
 
 /// Whether a job is what its package says. An older release is no more here; the share has it.

@@ -179,6 +179,7 @@ impl Views<'_> {
             revision: delivery.map(|delivery| delivery.revision),
             phase_percent: delivery.map(|delivery| f64::from(delivery.percent) / 100.0),
             release: self.known.find_request(id).and_then(|request| self.known.release_of(request)),
+            offer_to: delivery.and_then(|delivery| delivery.offer_to),
         }
     }
 

@@ -118,6 +118,7 @@ impl Plan {
             packages: Vec::new(),
             supersedes: Vec::new(),
             spread: None,
+            offer_to: None,
             distrust: None,
         }
     }

@@ -39,3 +39,38 @@ fn a_signature_whose_key_has_ended_is_found() {
     });
     assert!(said, "{rows:?}");
 }
+
+#[test]
+fn what_is_offered_to_users_and_none_of_them_can_install_is_found() {
+    let dir = example();
+    let site = dir.path().join("site");
+    let jobs: Vec<_> = fs::read_dir(site.join("jobs")).unwrap().map(|entry| entry.unwrap().path()).collect();
+    let path = jobs.first().unwrap();
+    let job = fs::read_to_string(path).unwrap();
+    let offered = job.replacen("targets = ", "offer_to = \"users\"\ntargets = ", 1);
+    let rows = |job: &str| {
+        fs::write(path, job).unwrap();
+        let rows = judged("UTC", |asked| folder(&site, asked).unwrap());
+        rows.into_iter().filter(|row| row.item == "contradictions").collect::<Vec<_>>()
+    };
+    let run_when = job.lines().find(|line| line.starts_with("run_when = ")).unwrap();
+    assert!(rows(&offered).iter().all(|row| row.verdict == Verdict::Pass));
+    for (from, to, says) in [
+        (run_when, "run_when = \"no-user\"", "only while nobody is logged on"),
+        ("automated = true\nbackground = true", "automated = false\nbackground = false", "needs input"),
+    ] {
+        assert!(offered.contains(from), "{offered}");
+        let rows = rows(&offered.replace(from, to));
+        let said = |row: &Row| row.verdict == Verdict::Unknown && row.evidence.contains(says);
+        assert!(rows.iter().any(said), "{says}: {rows:?}");
+    }
+    let rows = {
+        fs::write(path, offered.replace("\"users\"", "\"everybody\"")).unwrap();
+        judged("UTC", |asked| folder(&site, asked).unwrap())
+    };
+    let line = offered.lines().position(|line| line.starts_with("offer_to")).unwrap() + 1;
+    let said = |row: &Row| {
+        row.verdict == Verdict::Block && row.evidence.contains(&format!("line {line}, offer_to: "))
+    };
+    assert!(rows.iter().any(said), "{rows:?}");
+}
