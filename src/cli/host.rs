@@ -2,12 +2,17 @@
 //! looks at anything of this machine; `cli::meant` is what the pcm over there checks first.
 
 use super::args::{Cli, RerunArgs, RunArgs, Verb};
+use super::evidence;
+use super::out::Out;
 use crate::console::term;
 use crate::error::{Exit, Failure, Result};
 use crate::executor::talk::protocol::VERSION;
+use crate::executor::talk::view::ErrorDoc;
+use crate::host::archive::MOST;
 use crate::host::host_name::HostName;
 use crate::host::ssh::{self, For, Meaning, Reach, Why};
 use crate::host::terminal::{self, Ended};
+use crate::host::threads;
 use crate::text::SafeText;
 use std::ffi::OsString;
 use std::io::{IsTerminal, Read, Write as _};
@@ -21,7 +26,12 @@ const VERSION_WITHIN: Duration = Duration::from_secs(10);
 ///
 /// # Errors
 /// There is no `ssh`, it does not get there, or there is no pcm over there.
-pub fn run(host: &HostName, cli: &Cli, args: &[OsString]) -> Result<u8> {
+pub fn run(host: &HostName, cli: &Cli, args: &[OsString], out: &Out) -> Result<u8> {
+    // The file of an archive is made here.
+    let file = match &cli.verb {
+        Some(Verb::Evidence(args)) => evidence::wanted(args)?,
+        _ => None,
+    };
     let program = ssh::program().map_err(|message| {
         Failure::new(Exit::Usage, "usage", message, "Set it to a program and its options, or to nothing")
     })?;
@@ -36,17 +46,30 @@ pub fn run(host: &HostName, cli: &Cli, args: &[OsString]) -> Result<u8> {
     let asks = std::io::stdin().is_terminal();
     let what = if interactive { For::Terminal { asks } } else { For::Answer { asks } };
     let reach = Reach { host: host.clone(), host_key: None };
-    let ready = reach.command(&program, what, &there(cli, args)?);
+    let mut words = there(cli, args)?;
+    if file.is_some() {
+        sent_here(&mut words);
+    }
+    let ready = reach.command(&program, what, &words);
     let mut command = ready.map_err(|e| no_program(&program[0], &e))?.command;
+    let mut sent = Vec::new();
     let ended = if interactive {
         let ended = terminal::lend(&mut command).map_err(|e| no_program(&program[0], &e))?;
         if ssh::meaning(&ended) == Meaning::Lost && console {
             term::leave_after_another();
         }
         ended
+    } else if file.is_some() {
+        let (ended, output) = received(&mut command).map_err(|e| no_program(&program[0], &e))?;
+        sent = output;
+        ended
     } else {
         carried_out(&mut command).map_err(|e| no_program(&program[0], &e))?
     };
+    if let Some(file) = file.as_ref().filter(|_| sent.len() as u64 > MOST) {
+        // However it ended: it was ended from here.
+        evidence::keep(out, host, file, &sent, &[])?;
+    }
     let told = Told { host, program: &program[0], verb: cli.verb.as_ref(), ended: &ended };
     match ssh::meaning(&ended) {
         Meaning::Lost => Err(told.lost()),
@@ -56,6 +79,19 @@ pub fn run(host: &HostName, cli: &Cli, args: &[OsString]) -> Result<u8> {
             let usage = code == i32::from(Exit::Usage as u8);
             if let Some(other) = usage.then(|| version_there(&program, &reach)).flatten() {
                 return Err(told.other_version(&other));
+            }
+            if let Some(file) = &file {
+                if code == 0 {
+                    evidence::keep(out, host, file, &sent, &ended.said)?;
+                    return Ok(Exit::Done as u8);
+                }
+                // It was asked for a document, and says it as such.
+                if let Some(failure) = refused(&ended.said) {
+                    return Err(Failure {
+                        exit: u8::try_from(code).unwrap_or(Exit::Failed as u8),
+                        ..failure
+                    });
+                }
             }
             for line in String::from_utf8_lossy(&ended.said).lines() {
                 let _ = writeln!(std::io::stderr(), "{}", SafeText::new(line));
@@ -195,15 +231,57 @@ fn there(cli: &Cli, args: &[OsString]) -> Result<Vec<String>> {
     Ok(words)
 }
 
+/// An archive is to come through the connection, and what is said of it beside it, for a program.
+fn sent_here(words: &mut Vec<String>) {
+    let end = words.iter().position(|word| word == "--").unwrap_or(words.len());
+    for at in 0..end {
+        match words[at].as_str() {
+            "--out" if at + 1 < end => "-".clone_into(&mut words[at + 1]),
+            word if word.starts_with("--out=") => "--out=-".clone_into(&mut words[at]),
+            _ => {}
+        }
+    }
+    if !words[..end].iter().any(|word| word == "--json") {
+        words.insert(0, "--json".to_owned());
+    }
+}
+
+/// The error document of the other side.
+fn refused(said: &[u8]) -> Option<Failure> {
+    let said = String::from_utf8_lossy(said);
+    let read = |line: &str| serde_json::from_str::<ErrorDoc>(line.trim()).ok();
+    said.lines().rev().find_map(read).map(|doc| doc.error)
+}
+
+/// The same, and its output: all of it, or more than is taken of an archive.
+fn received(command: &mut Command) -> std::io::Result<(Ended, Vec<u8>)> {
+    let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn()?;
+    let (stdout, stderr) = (child.stdout.take(), child.stderr.take());
+    let saying = threads::start("ssh says", move || stderr.map(said_on).unwrap_or_default())?;
+    let mut output = Vec::new();
+    if let Some(stdout) = stdout {
+        stdout.take(MOST + 1).read_to_end(&mut output)?;
+    }
+    if output.len() as u64 > MOST {
+        child.kill()?;
+    }
+    let code = child.wait()?.code();
+    Ok((Ended { code, said: saying.join().unwrap_or_default() }, output))
+}
+
+/// What is said on standard error.
+fn said_on(mut error: impl Read) -> Vec<u8> {
+    let mut said = Vec::new();
+    // More than this is no error message; the rest is not worth waiting for with a full pipe.
+    let _ = error.by_ref().take(1 << 20).read_to_end(&mut said);
+    let _ = std::io::copy(&mut error, &mut std::io::sink());
+    said
+}
+
 /// Runs it to its end, without the terminal. What is said becomes the one line, or the document, that an error is.
 fn carried_out(command: &mut Command) -> std::io::Result<Ended> {
     let mut child = command.stderr(Stdio::piped()).spawn()?;
-    let mut said = Vec::new();
-    if let Some(mut error) = child.stderr.take() {
-        // More than this is no error message; the rest is not worth waiting for with a full pipe.
-        let _ = error.by_ref().take(1 << 20).read_to_end(&mut said);
-        let _ = std::io::copy(&mut error, &mut std::io::sink());
-    }
+    let said = child.stderr.take().map(said_on).unwrap_or_default();
     Ok(Ended { code: child.wait()?.code(), said })
 }
 

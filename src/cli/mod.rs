@@ -88,7 +88,7 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
     let out = Out::new(cli.global.json, cli.global.quiet, cli.global.no_color);
     let done = match &cli.global.host {
         Some(host) if !cli.verb.as_ref().is_some_and(Verb::is_about_a_host) => {
-            usable_flags(&cli).and_then(|()| host::run(host, &cli, &args[1..]))
+            usable_flags(&cli).and_then(|()| host::run(host, &cli, &args[1..], &out))
         }
         _ => run(cli, out.clone()).map(|exit| exit as u8),
     };

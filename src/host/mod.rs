@@ -2,6 +2,7 @@
 //! between systems is in `unix/` and `windows/` behind the functions of this folder.
 
 pub(crate) mod account;
+pub(crate) mod archive;
 pub(crate) mod durable;
 pub(crate) mod facts;
 pub(crate) mod helper;

@@ -3,6 +3,7 @@
 
 use super::common::*;
 use super::indexed::{ID, Indexed};
+use super::pty::Terminal;
 use super::small::Small;
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -11,7 +12,7 @@ use std::io::{Read as _, Seek as _, Write as _};
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::process::CommandExt;
 use std::path::Path;
-use std::process::Command;
+use std::process::{Command, Output, Stdio};
 
 const SECRET: &str = "s3cret-Value1";
 const PROSE: &str = "correct horse battery";
@@ -280,4 +281,150 @@ fn what_is_in_force_of_an_index_stands_with_its_signatures_and_verifies() {
         (&serials["serials"][0]["index"], serials["serials"].as_array().unwrap().len()),
         (&true.into(), 1)
     );
+}
+
+#[test]
+fn on_standard_output_stands_the_archive_alone_and_what_is_in_it_beside_it() {
+    let site = ran();
+    let args = ["evidence", "BP0000Y", "--out", "-"];
+    let done = site.pcm(&args);
+    assert!(done.status.success(), "{}", text(&done));
+    let file = site.path("printed");
+    fs::write(&file, &done.stdout).unwrap();
+    let (all, _) = opened(&file);
+    assert!(all.contains_key("MANIFEST") && all.contains_key("transcripts/BP0000Y-1.log"));
+    let said = String::from_utf8(done.stderr).unwrap();
+    assert!(said.contains("pcm: standard output: ") && said.contains(" missing, "), "{said}");
+    // A program gets the document there, and quiet is only what is said of it.
+    let done = site.pcm(&[&args[..], &["--json"]].concat());
+    let doc: Value = serde_json::from_slice(&done.stderr).unwrap();
+    assert_eq!((&doc["bytes"], &doc["sha256"]), (&done.stdout.len().into(), &sha256(&done.stdout).into()));
+    assert_eq!(row(&doc, "show.json")["standing"], "whole");
+    let quiet = site.pcm(&[&args[..], &["--quiet"]].concat());
+    assert!(
+        quiet.status.success() && quiet.stderr.is_empty() && quiet.stdout.starts_with(b"\x28\xb5\x2f\xfd")
+    );
+    // Whoever reads it does not take a part for all of it.
+    let full = fs::File::options().write(true).open("/dev/full").unwrap();
+    let output = site.command(&args).stdout(full).output().unwrap();
+    assert_eq!(output.status.code(), Some(1), "{}", text(&output));
+    assert!(text(&output).contains("not written whole") && text(&output).contains("[not-made]"));
+    let mut gone = site.command(&args).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    drop(gone.stdout.take());
+    assert_eq!(gone.wait_with_output().unwrap().status.code(), Some(1));
+    let mut terminal = Terminal::start(&site.command(&args), 80, 24);
+    assert_eq!(terminal.wait_exit(), 2);
+    terminal.wait_end();
+    assert!(terminal.screen().contains("a terminal obeys"), "{}", terminal.screen());
+    assert!(!site.path("-").exists());
+}
+
+/// Calls pcm for the machine `web`, through a client that does this; its words are in `called`.
+fn from_afar(site: &Site, does: &str, args: &[&str]) -> Output {
+    let client = site.path("client");
+    let folder = site.path("").display().to_string();
+    let script = format!(
+        "#!/bin/sh\ncd '{folder}'\nwhile [ \"$1\" != -- ]; do shift; done\nshift\necho \"$*\" >> called\nshift\n{does}\n"
+    );
+    fs::write(&client, script).unwrap();
+    mode(&client, 0o755);
+    let bin = Path::new(env!("CARGO_BIN_EXE_pcm")).parent().unwrap();
+    let path = format!("{}:{}", bin.display(), std::env::var("PATH").unwrap_or_default());
+    let mut pcm = site.command(&[&["--host", "web", "evidence"], args].concat());
+    pcm.env("PCM_SSH", format!("\"{}\"", client.display())).env("PATH", path);
+    pcm.output().unwrap()
+}
+
+#[test]
+fn an_archive_of_another_machine_becomes_a_file_here() {
+    let site = ran();
+    let there = "exec sh -c \"$*\"";
+    let file = site.path("here");
+    let path = file.display().to_string();
+    let done = from_afar(&site, there, &["BP0000Y", "--out", &path]);
+    assert!(done.status.success() && done.stderr.is_empty(), "{}", text(&done));
+    let said = String::from_utf8(done.stdout).unwrap();
+    assert!(said.contains("MANIFEST in it lists them"), "{said}");
+    assert!(said.contains("read what you hand out"), "{said}");
+    assert!(opened(&file).0.contains_key("MANIFEST.json"));
+    assert_eq!(fs::metadata(&file).unwrap().permissions().mode() & 0o777, 0o600);
+    let named = format!("--out={}", site.path("json").display());
+    let done = from_afar(&site, there, &["BP0000Y", &named, "--json"]);
+    let doc: Value = serde_json::from_slice(&done.stdout).unwrap();
+    let bytes = fs::read(site.path("json")).unwrap();
+    assert_eq!(doc["file"], site.path("json").display().to_string());
+    assert_eq!((&doc["bytes"], &doc["sha256"]), (&bytes.len().into(), &sha256(&bytes).into()));
+    assert_eq!(row(&doc, "show.json")["standing"], "whole");
+    let called = fs::read_to_string(site.path("called")).unwrap();
+    for call in called.lines() {
+        assert!(
+            call.starts_with("web pcm ") && call.contains("--json") && !call.contains("--host"),
+            "{call}"
+        );
+        assert!(call.contains("--out -") || call.contains("--out=-"), "{call}");
+    }
+    // What is there is seen before anybody is asked.
+    let taken = from_afar(&site, there, &["BP0000Y", "--out", &path]);
+    assert!(
+        taken.status.code() == Some(1) && text(&taken).contains("such a file already"),
+        "{}",
+        text(&taken)
+    );
+    assert_eq!(fs::read_to_string(site.path("called")).unwrap(), called);
+    // Why there is none is said as over there.
+    let new = site.path("new").display().to_string();
+    let unknown = from_afar(&site, there, &["BP9999Z", "--out", &new]);
+    assert_eq!(unknown.status.code(), Some(4), "{}", text(&unknown));
+    let said = String::from_utf8_lossy(&unknown.stderr).into_owned();
+    assert!(
+        said.starts_with("pcm: ") && said.contains("[no-such-request]") && said.lines().count() == 1,
+        "{said}"
+    );
+    assert!(!site.path("new").exists());
+    // As it comes, it goes to standard output here, too.
+    let printed = from_afar(&site, there, &["BP0000Y", "--out", "-"]);
+    fs::write(site.path("printed"), &printed.stdout).unwrap();
+    assert!(opened(&site.path("printed")).0.contains_key("MANIFEST"));
+}
+
+#[test]
+fn what_another_machine_sends_is_a_whole_archive_or_no_file() {
+    let site = ran();
+    let good = site.path("good").display().to_string();
+    site.json(&["evidence", "BP0000Y", "--out", &good]);
+    let file = site.path("folder/new");
+    make_dir(file.parent().unwrap());
+    let path = file.display().to_string();
+    for (does, status, words) in [
+        ("echo hello", 1, "is no archive"),
+        ("", 1, "only a part of one"),
+        ("head -c 2000 good", 1, "only a part of one"),
+        ("echo motd; cat good", 1, "is no archive"),
+        ("cat good; echo bye", 1, "is no archive"),
+        ("cat good; echo '{\"parts\":[],\"sha256\":\"00\"}' >&2", 1, "is no archive"),
+        ("cat good /dev/zero", 1, "sent more than 64 MB"),
+        (
+            "head -c 2000 good; echo 'client_loop: Broken pipe' >&2; exit 255",
+            8,
+            "the connection to web ended",
+        ),
+        ("cat good; kill -9 $$", 8, "the connection to web ended"),
+        ("cat good; exit 3", 3, ""),
+        (
+            "cat good; echo '{\"error\":{\"code\":\"x\",\"message\":\"no\",\"remedy\":\"Ask\",\"exit\":0}}' >&2; exit 3",
+            3,
+            "pcm: no. Ask [x]",
+        ),
+    ] {
+        let output = from_afar(&site, does, &["BP0000Y", "--out", &path]);
+        assert_eq!(output.status.code(), Some(status), "{does}: {}", text(&output));
+        assert!(output.stdout.is_empty() && text(&output).contains(words), "{does}: {}", text(&output));
+        assert_eq!(fs::read_dir(file.parent().unwrap()).unwrap().count(), 0, "{does}");
+    }
+    // What is said of it beside it may be anything.
+    let output =
+        from_afar(&site, "cat good; printf '\\033[2J{\"parts\":7}\\n' >&2", &["BP0000Y", "--out", &path]);
+    assert!(output.status.success() && !output.stdout.contains(&0x1b), "{}", text(&output));
+    assert!(text(&output).contains("MANIFEST in it lists its parts"), "{}", text(&output));
+    assert_eq!(fs::read(&file).unwrap(), fs::read(&good).unwrap());
 }

@@ -18,6 +18,7 @@ use crate::console::term::input::Decoder;
 use crate::console::theme::{ColourLevel, Theme, ThemeError};
 use crate::decision::window;
 use crate::executor::talk::protocol::Letter;
+use crate::host::archive::Frame;
 use crate::host::wire;
 use crate::log::far::frame::Frames;
 use crate::log::far::hear::{Heard, Hearing};
@@ -55,6 +56,7 @@ pub type Target = (&'static str, fn(&[u8]));
 /// All readers.
 pub const TARGETS: &[Target] = &[
     ("answer", answer),
+    ("archive", archive),
     ("asks", asks),
     ("collected", collected),
     ("config", config),
@@ -123,6 +125,18 @@ fn answer(bytes: &[u8]) {
     let told =
         fate(deed, request, Came::Answered { status, output, said }, &|at| at.to_rfc3339().as_str().into());
     assert!(told.kind != Kind::Done || (status == 0 && is_document), "{told:?}");
+}
+
+/// An archive of another machine: however its bytes come, it is the same, and nothing stands behind a whole one.
+fn archive(data: &[u8]) {
+    let (mut once, mut slowly) = (Frame::default(), Frame::default());
+    once.take(data);
+    data.iter().for_each(|byte| slowly.take(&[*byte]));
+    assert_eq!((once.is_whole(), once.is_broken()), (slowly.is_whole(), slowly.is_broken()));
+    if once.is_whole() {
+        once.take(b"\n");
+        assert!(once.is_broken() && data.starts_with(&[0x28, 0xB5, 0x2F, 0xFD]));
+    }
 }
 
 /// A program of a package: what asks in it is on one of its lines.

@@ -147,3 +147,20 @@ fn a_server_that_is_not_there_is_one_line() {
     let said = String::from_utf8_lossy(&output.stderr).into_owned();
     assert!(said.contains("host-unreachable") && said.lines().count() == 1, "{said}");
 }
+
+#[test]
+fn evidence_of_another_machine_comes_whole_through_the_connection() {
+    let Some(far) = Far::new(optional()) else { return };
+    far.site.json(&["poll"]);
+    let file = far.site.path("evidence");
+    let path = file.display().to_string();
+    let done = far.pcm(&["--machine", MACHINE, "evidence", "BP0000Y", "--out", &path, "--json"]);
+    assert!(done.status.success(), "{}", text(&done));
+    let doc: serde_json::Value = serde_json::from_slice(&done.stdout).unwrap();
+    let bytes = std::fs::read(&file).unwrap();
+    assert_eq!((&doc["sha256"], &doc["request_id"]), (&sha256(&bytes).into(), &"BP0000Y".into()), "{doc}");
+    let other = far.site.path("other").display().to_string();
+    let wrong = far.pcm(&["--machine", "BP004001", "evidence", "BP0000Y", "--out", &other]);
+    assert_eq!(wrong.status.code(), Some(3), "{}", text(&wrong));
+    assert!(text(&wrong).contains("[other-machine]") && !far.site.path("other").exists(), "{}", text(&wrong));
+}

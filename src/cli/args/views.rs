@@ -272,7 +272,10 @@ pub struct EvidenceArgs {
     /// Request id, e.g. BP0000Y
     #[arg(value_name = "REQUEST")]
     pub request: RequestId,
-    /// The archive that is made, e.g. BP0000Y.tar.zst; a file that is there is never replaced
+    /// The archive that is made, e.g. BP0000Y.tar.zst; a file that is there is never replaced. `-`: standard output
+    ///
+    /// With --host the file is made here, not over there. On standard output nothing else stands; what is in the archive is then
+    /// said on standard error, and no terminal gets it.
     #[arg(long, value_name = "FILE")]
     pub out: PathBuf,
 }

@@ -12,11 +12,10 @@ use crate::site::content::hash_bytes;
 use crate::site::ids::{MachineId, RequestId};
 use crate::site::instruction::ContentHash;
 use crate::text::{SafeText, bytes};
-use serde::Serialize;
-use std::path::Path;
+use serde::{Deserialize, Serialize};
 
 /// How a part stands.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Standing {
     /// All of it.
@@ -141,32 +140,51 @@ pub struct Done {
 }
 
 impl Done {
-    /// Of the file that was made.
-    pub fn new(file: &Path, packed: &[u8], manifest: Manifest) -> Self {
-        let file = SafeText::new(&file.display().to_string());
+    /// Of what was made of these bytes.
+    pub fn new(file: SafeText, packed: &[u8], manifest: Manifest) -> Self {
         Done { file, bytes: packed.len() as u64, sha256: hash_bytes(packed), manifest }
     }
 
     /// In a few lines: what is in it is listed there.
     pub fn page(&self, width: Option<usize>) -> Page {
-        let mut page = Page::new(width);
-        let of = |standing| self.manifest.parts.iter().filter(|row| row.standing == standing).count();
-        let masked: usize = self.manifest.parts.iter().map(|row| row.masked).sum();
-        page.strong(format!(
-            "{}: {}; {} whole, {} in part, {} missing, {masked} masked. MANIFEST in it lists them.",
-            self.file,
-            bytes(self.bytes),
-            of(Standing::Whole),
-            of(Standing::Part),
-            of(Standing::Missing)
-        ));
-        let mut table = Table::new(2, &[fixed(""), fixed(""), words("", 30)]);
-        for row in self.manifest.parts.iter().filter(|row| row.standing != Standing::Whole) {
-            let why = row.why.as_ref().map(ToString::to_string).unwrap_or_default();
-            table.row(Tone::Plain, [row.part.clone(), row.standing.word().to_owned(), why]);
-        }
-        page.table(&table);
-        page.line("It takes secrets out by a rule (pcm help evidence): read what you hand out.");
-        page
+        let told = |row: &Row| Told {
+            part: SafeText::new(&row.part),
+            standing: row.standing,
+            why: row.why.clone(),
+            masked: row.masked,
+        };
+        let parts: Vec<Told> = self.manifest.parts.iter().map(told).collect();
+        page(&self.file, self.bytes, &parts, width)
     }
+}
+
+/// What is said of a part when an archive is made, here or over there.
+#[derive(Debug, Deserialize)]
+pub struct Told {
+    part: SafeText,
+    standing: Standing,
+    why: Option<SafeText>,
+    masked: usize,
+}
+
+/// The same of all of them, in a few lines.
+pub fn page(file: &SafeText, size: u64, parts: &[Told], width: Option<usize>) -> Page {
+    let mut page = Page::new(width);
+    let of = |standing| parts.iter().filter(|row| row.standing == standing).count();
+    let masked = parts.iter().fold(0_usize, |sum, row| sum.saturating_add(row.masked));
+    page.strong(format!(
+        "{file}: {}; {} whole, {} in part, {} missing, {masked} masked. MANIFEST in it lists them.",
+        bytes(size),
+        of(Standing::Whole),
+        of(Standing::Part),
+        of(Standing::Missing)
+    ));
+    let mut table = Table::new(2, &[fixed(""), fixed(""), words("", 30)]);
+    for row in parts.iter().filter(|row| row.standing != Standing::Whole) {
+        let why = row.why.as_ref().map(ToString::to_string).unwrap_or_default();
+        table.row(Tone::Plain, [row.part.to_string(), row.standing.word().to_owned(), why]);
+    }
+    page.table(&table);
+    page.line("It takes secrets out by a rule (pcm help evidence): read what you hand out.");
+    page
 }

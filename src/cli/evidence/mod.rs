@@ -1,10 +1,13 @@
 //! `pcm evidence`: what is known of a request in one archive for a ticket. `gather` asks for the parts, each of them through the
-//! view that prints it; `mask` takes the secrets out; `manifest` lists what there is and what is not; what is here makes one
-//! file of it, which replaces none.
+//! view that prints it; `mask` takes the secrets out; `manifest` lists what there is and what is not; `sent` takes one of another
+//! machine (`cli::host`); what is here makes one file of it, which replaces none.
 
 mod gather;
 mod manifest;
 mod mask;
+mod sent;
+
+pub use sent::keep;
 
 use super::App;
 use super::args::EvidenceArgs;
@@ -12,24 +15,20 @@ use super::time::absolute;
 use crate::error::{Exit, Failure, Result};
 use crate::executor::ask::Ask;
 use crate::executor::talk::protocol::View;
-use crate::host::durable;
+use crate::host::{durable, terminal};
 use crate::site::content::hash_bytes;
 use crate::text::{SafeText, shell_word};
 use gather::{Part, Text};
 use manifest::{Done, Manifest, Row, Standing};
 use mask::Mask;
 use ruzstd::encoding::{CompressionLevel, compress_to_vec};
-use std::io;
-use std::path::Path;
+use std::io::{self, IsTerminal as _, Write as _};
+use std::path::{Path, PathBuf};
 use tar::{Builder, Header};
 
 /// `pcm evidence`
 pub fn run(app: &App, args: &EvidenceArgs) -> Result<Exit> {
-    let file = absolute(&args.out);
-    // Before anything is asked; that it is still so is seen when the file is made.
-    if std::fs::symlink_metadata(&file).is_ok() {
-        return Err(not_made(&file, &io::ErrorKind::AlreadyExists.into()));
-    }
+    let file = wanted(args)?;
     let client = app.client()?;
     let shown = client.view(&View::Show(args.request));
     if let Err(unknown) = &shown
@@ -44,11 +43,59 @@ pub fn run(app: &App, args: &EvidenceArgs) -> Result<Exit> {
     }
     let (contents, rows) = masked(parts, mask);
     let manifest = Manifest::new(app, args.request, rows);
-    let packed = archive(&manifest, contents).map_err(|e| not_made(&file, &e))?;
+    let made = archive(&manifest, contents);
+    let Some(file) = file else {
+        let packed = made.map_err(|e| not_sent(&e))?;
+        print(&packed).map_err(|e| not_sent(&e))?;
+        let done = Done::new("standard output".into(), &packed, manifest);
+        match app.out.json {
+            true => app.out.aside(&done),
+            false => done.page(None).lines().iter().for_each(|line| app.out.note(&line.text)),
+        }
+        return Ok(Exit::Done);
+    };
+    let packed = made.map_err(|e| not_made(&file, &e))?;
     durable::create_new_private(&file, &packed).map_err(|e| not_made(&file, &e))?;
-    let done = Done::new(&file, &packed, manifest);
+    let done = Done::new(SafeText::new(&file.display().to_string()), &packed, manifest);
     app.out.view(&done, || done.page(app.out.width))?;
     Ok(Exit::Done)
+}
+
+/// The file that is to be made; None: standard output. It is looked at before anything is asked; that nothing has its name is seen
+/// once more when it is made.
+///
+/// # Errors
+/// There is such a file, or standard output is a terminal.
+pub fn wanted(args: &EvidenceArgs) -> Result<Option<PathBuf>> {
+    if args.out == Path::new("-") {
+        if io::stdout().is_terminal() {
+            let message = "--out - prints an archive, and a terminal obeys some of its bytes";
+            let remedy = "Name a file, or send it to one: … --out - > FILE";
+            return Err(Failure::new(Exit::Usage, "usage", message, remedy));
+        }
+        return Ok(None);
+    }
+    let file = absolute(&args.out);
+    match std::fs::symlink_metadata(&file) {
+        Ok(_) => Err(not_made(&file, &io::ErrorKind::AlreadyExists.into())),
+        Err(_) => Ok(Some(file)),
+    }
+}
+
+/// Writes it to standard output, also with `--quiet`.
+fn print(packed: &[u8]) -> io::Result<()> {
+    if terminal::output_is_closed() {
+        return Err(io::Error::other("it is closed"));
+    }
+    let mut out = io::stdout().lock();
+    out.write_all(packed)?;
+    out.flush()
+}
+
+/// Whoever reads it has only a part, or nothing.
+fn not_sent(e: &io::Error) -> Failure {
+    let message = format!("the archive was not written whole to standard output: {e}");
+    Failure::new(Exit::Failed, "not-made", message, "See what reads it, or name a file with --out FILE")
 }
 
 fn not_made(file: &Path, e: &io::Error) -> Failure {
