@@ -221,6 +221,10 @@ impl Stage {
         self
     }
 
+    pub fn size(&self) -> (u16, u16) {
+        self.size
+    }
+
     pub fn buffer(&self, theme: &Theme) -> Buffer {
         // A frame is drawn on the memory of an earlier one: nothing of what stood there may be left.
         let mut earlier = Cell::new("\u{2588}");
