@@ -12,7 +12,7 @@ macro_rules! exits {
         pub enum Exit { $($(#[doc = $words])+ $exit = $status),* }
 
         impl Exit {
-            /// Each with what it means, for help and README.
+            /// Each with what it means, for help and reference.
             pub const ALL: &[(Exit, &str)] = &[$((Exit::$exit, concat!($($words),+).trim_ascii())),*];
         }
     };

@@ -36,6 +36,8 @@ mod page;
 mod progress;
 mod publish;
 mod reach;
+#[cfg(test)]
+mod reference;
 mod renew;
 mod restart;
 mod rollout;

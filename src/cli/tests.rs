@@ -1,4 +1,4 @@
-//! The command line as others rely on it: README and clap's tree say the same, folders are found by DESIGN.md 6, wrong
+//! The command line as others rely on it: README, its pages and clap's tree say the same, folders are found by DESIGN.md 6, wrong
 //! usage is said in a line.
 #![allow(clippy::unwrap_used)]
 
@@ -10,65 +10,121 @@ use clap::{CommandFactory, Parser};
 use std::ffi::OsString;
 use std::path::Path;
 
-/// All verbs as they are typed, `site init` and `audit verify` included.
-fn verbs(command: &clap::Command, before: &str) -> Vec<String> {
-    let mut found = Vec::new();
-    for sub in command.get_subcommands().filter(|s| !s.is_hide_set()) {
-        let name = format!("{before} {}", sub.get_name());
-        let below = verbs(sub, &name);
-        if below.is_empty() || !sub.is_subcommand_required_set() {
-            found.push(name);
-        }
-        found.extend(below);
+/// README, the pages beside it and this crate's changes: each with its name.
+fn texts() -> Vec<(String, String)> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let mut paths = vec![root.join("README.md")];
+    for folder in [".github", ".github/docs"] {
+        let entries = std::fs::read_dir(root.join(folder)).unwrap().map(|entry| entry.unwrap().path());
+        paths.extend(entries.filter(|path| path.extension().is_some_and(|e| e == "md")));
     }
-    found
+    let read = |path: std::path::PathBuf| {
+        let name = path.strip_prefix(root).unwrap().display().to_string();
+        (name, std::fs::read_to_string(&path).unwrap())
+    };
+    paths.into_iter().map(read).collect()
 }
 
-/// The first cells of README's table of commands.
-fn documented() -> Vec<String> {
-    let readme = include_str!("../../README.md");
-    let rows = readme.lines().filter_map(|l| l.strip_prefix("| `pcm ")?.split("` |").next());
-    rows.map(|r| format!("pcm {}", r.replace("\\|", "|"))).collect()
+/// The command lines of pcm in a text: lines of its indented blocks, and what stands in backquotes.
+fn command_lines(text: &str) -> Vec<String> {
+    let flat = text.lines().filter(|line| !line.starts_with("    ")).collect::<Vec<_>>().join(" ");
+    let quoted = flat.split('`').skip(1).step_by(2);
+    let blocks = text.lines().filter_map(|line| line.strip_prefix("    "));
+    let all = blocks.flat_map(|line| line.split("&& ").flat_map(|part| part.split("$(")));
+    let typed = all.chain(quoted).map(|line| line.trim().trim_start_matches("$ "));
+    typed.filter(|line| line.starts_with("pcm ")).map(str::to_owned).collect()
 }
 
+/// What stands in README and in its pages as a command of pcm has that verb and those flags.
 #[test]
-fn every_verb_is_in_the_table_of_the_readme_with_its_flags() {
-    let documented = documented();
-    let command = Cli::command();
-    for verb in verbs(&command, "pcm") {
-        let optional = verb.replace("audit verify", "audit [verify]");
-        let row = documented
-            .iter()
-            .find(|d| [&verb, &optional].iter().any(|v| *d == *v || d.starts_with(&format!("{v} "))));
-        let row = row.unwrap_or_else(|| panic!("README's table does not have `{verb}`"));
-        let sub = verb.split(' ').skip(1).try_fold(&command, |c, name| c.find_subcommand(name)).unwrap();
-        let own = sub.get_arguments().filter(|a| !a.is_global_set() && !a.is_hide_set());
-        for flag in own.filter_map(clap::Arg::get_long) {
-            let common = ["help", "version", "read-only", "ascii", "slow", "theme", "follow"].contains(&flag);
-            assert!(common || row.contains(&format!("--{flag}")), "`{row}` does not have --{flag}");
+fn no_text_names_a_verb_or_a_flag_that_there_is_not() {
+    let mut root = Cli::command();
+    root.build();
+    let mut seen = 0;
+    for (name, text) in texts().iter().filter(|(name, _)| !name.ends_with("CHANGELOG.md")) {
+        for line in command_lines(text) {
+            let mut command = &root;
+            let words: Vec<&str> = line.split_whitespace().skip(1).collect();
+            let mut rest = words.iter().peekable();
+            while let Some(word) = rest.next() {
+                // A flag may stand before the verb, with its value.
+                if let Some(flag) = word.strip_prefix("--") {
+                    let of_all = root.get_arguments().find(|arg| arg.get_long() == Some(flag));
+                    rest.next_if(|_| of_all.is_some_and(|arg| arg.get_action().takes_values()));
+                    continue;
+                }
+                // `run|rerun` stand for several; the first word that is no verb is an argument.
+                let Some(sub) = command.find_subcommand(word.split(['|', '/']).next().unwrap()) else {
+                    break;
+                };
+                command = sub;
+            }
+            let first = words.first().filter(|word| word.chars().all(|c| c.is_ascii_lowercase() || c == '-'));
+            let known =
+                command.get_name() != root.get_name() || first.is_none_or(|word| word.starts_with('-'));
+            assert!(known, "{name}: there is no verb in `{line}`");
+            for word in words.iter().take_while(|word| !["|", ">", "#", "--"].contains(*word)) {
+                let word = word.trim_start_matches(['[', '(', '\'', '"']);
+                let Some(flag) = word.strip_prefix("--") else { continue };
+                let flag: String = flag.chars().take_while(|c| c.is_ascii_lowercase() || *c == '-').collect();
+                let has = command.get_arguments().chain(root.get_arguments());
+                let has = has.filter_map(clap::Arg::get_long).any(|long| long == flag);
+                assert!(has, "{name}: `{line}`: there is no --{flag}");
+                seen += 1;
+            }
         }
     }
+    assert!(seen > 300, "{seen}");
 }
 
+/// Every link of README and its pages leads to a file of this checkout, and to a heading where it names one.
 #[test]
-fn the_readme_has_every_exit_status_and_no_other() {
+fn every_link_between_the_pages_leads_somewhere() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let link = regex::Regex::new(r"\]\(([^)\s]+)\)").unwrap();
+    let mut seen = 0;
+    for (name, text) in texts() {
+        for found in link.captures_iter(&text).map(|found| found[1].to_owned()) {
+            if found.contains("://") {
+                continue;
+            }
+            let (file, heading) = found.split_once('#').unwrap_or((&found, ""));
+            let folder = Path::new(&name).parent().unwrap();
+            let path = if file.is_empty() { root.join(&name) } else { root.join(folder).join(file) };
+            assert!(path.exists(), "{name}: {found}");
+            if !heading.is_empty() {
+                let there = std::fs::read_to_string(&path).unwrap();
+                assert!(
+                    there.lines().any(|line| anchor(line).as_deref() == Some(heading)),
+                    "{name}: {found}"
+                );
+            }
+            seen += 1;
+        }
+    }
+    assert!(seen > 30, "{seen}");
+}
+
+/// How a heading is named in a link.
+fn anchor(line: &str) -> Option<String> {
+    let heading = line.strip_prefix('#')?.trim_start_matches('#').strip_prefix(' ')?;
+    let kept = heading.to_lowercase();
+    let kept = kept.chars().filter(|c| c.is_alphanumeric() || matches!(c, ' ' | '-' | '_'));
+    Some(kept.map(|c| if c == ' ' { '-' } else { c }).collect())
+}
+
+/// README has the statuses that matter, in the words of the program.
+#[test]
+fn the_exit_statuses_of_the_readme_are_those_of_the_program() {
     let readme = include_str!("../../README.md");
     let table = readme.split_once("| exit status | meaning |\n| --- | --- |\n").unwrap().1;
     let rows: Vec<&str> = table.lines().take_while(|line| line.starts_with('|')).collect();
     let known = crate::error::Exit::ALL;
-    let wanted: Vec<String> =
+    let known: Vec<String> =
         known.iter().map(|(exit, words)| format!("| {} | {words} |", *exit as u8)).collect();
-    assert_eq!(rows, wanted);
-}
-
-#[test]
-fn the_readme_has_no_verb_that_does_not_exist() {
-    let known = verbs(&Cli::command(), "pcm");
-    for row in documented() {
-        let letter = |c: char| c.is_ascii_lowercase() || c == '-';
-        let word = |w: &&str| !w.starts_with('-') && w.chars().all(letter);
-        let words: Vec<&str> = row.split(' ').take_while(word).collect();
-        assert!(known.contains(&words.join(" ")), "{row}");
+    assert!(rows.len() > 2);
+    for row in rows {
+        assert!(known.iter().any(|known| known == row), "{row}");
     }
 }
 

@@ -1,4 +1,4 @@
-//! `--machine` and `--share` (SITE.md 8): every verb of README's table, which a unit test compares with clap's tree, obeys
+//! `--machine` and `--share` (SITE.md 8): every verb of the reference, which a unit test compares with clap's tree, obeys
 //! them or refuses, with a service and without.
 
 use super::common::*;
@@ -46,6 +46,7 @@ const VERBS: &[(&str, &[&str], Means)] = &[
     ("log", &[], Views),
     ("history", &[], Views),
     ("audit", &[], Views),
+    ("audit verify", &[], Views),
     ("evidence", &["BP0000Y", "--out", "evidence.tar.zst"], Views),
     ("check", &[], Views),
     ("init", &[], Acts),
@@ -95,13 +96,11 @@ const VERBS: &[(&str, &[&str], Means)] = &[
     ("man", &[], Neither),
 ];
 
-/// The verbs of README's table.
+/// The verbs of the reference.
 fn documented() -> Vec<String> {
-    let readme = include_str!("../../README.md");
-    let rows = readme.lines().filter_map(|l| l.strip_prefix("| `pcm")?.split("` |").next());
-    let letter = |c: char| c.is_ascii_lowercase() || c == '-';
-    let word = |w: &&str| !w.is_empty() && !w.starts_with('-') && w.chars().all(letter);
-    rows.map(|row| row.split(' ').skip(1).take_while(word).collect::<Vec<_>>().join(" ")).collect()
+    let reference = include_str!("../../.github/docs/commands.md");
+    let headings = reference.lines().filter_map(|line| line.strip_prefix("### `pcm")?.strip_suffix('`'));
+    headings.map(|verb| verb.trim().to_owned()).collect()
 }
 
 fn line<'a>(verb: &'a str, args: &[&'a str], flags: &[&'a str]) -> Vec<&'a str> {

@@ -4,11 +4,54 @@ use super::{pcm, text};
 use std::os::unix::fs::PermissionsExt as _;
 use std::process::Command;
 
-/// The commands of a section of README, as they stand there. What a machine's user data says is no command.
+const README: &str = include_str!("../../README.md");
+/// The section whose commands make a site of two machines.
+const SITE: &str = "A signed site in ten minutes";
+/// The sections whose commands are for a machine and a site that there are.
+const DAILY: [&str; 3] = ["Daily use", "Operators", "Monitoring"];
+
+/// Commands that cannot run in a test, and why.
+const NOT_RUN: &[(&str, &str)] = &[
+    ("cargo run --release -- demo", "tests/cli/demo.rs and tests/pty run the demo"),
+    ("cargo test", "it is what runs this"),
+    (
+        "cargo install --locked --path . --root /usr/local",
+        "it compiles everything anew, and changes this machine",
+    ),
+    ("cargo build --release", "it compiles everything anew"),
+    ("install -m 0755 target/release/pcm /usr/local/bin/pcm", "it changes this machine"),
+    ("systemctl restart pcm", "it changes this machine"),
+    ("pcm service uninstall", "it changes this machine; tests/e2e/service.rs tries it on folders"),
+    ("rm /usr/local/bin/pcm", "it changes this machine"),
+    (
+        "groupadd -f --system pcm-operators && usermod -aG pcm-operators anna",
+        "it changes this machine's accounts",
+    ),
+    ("pcm log -f --level warning", "it ends with Ctrl-C; tests/cli/log.rs follows logs"),
+    (
+        "pcm log --hosts web-01,web-02 --since 2h --grep timeout",
+        "it needs machines; tests/ssh/logs.rs has some",
+    ),
+];
+
+/// Commands that may end with another status than 0 on the machine of a test, and why.
+const MAY_END: &[(&str, &[i32], &str)] = &[
+    ("pcm log --request BP00001", &[1], "nothing of it is in the log yet"),
+    ("pcm stop BP00001 ", &[3], "it does not run"),
+    ("pcm notice ", &[3], "nobody is logged on, or that cannot be known"),
+    ("pcm site status", &[10], "the second job may want attention"),
+    ("pcm status --json", &[10], "no service runs"),
+    ("pcm rollout --check ", &[1, 2], "no machine has reported yet"),
+];
+
+/// The text of a section.
+fn section(name: &str) -> &'static str {
+    let section = README.split_once(&format!("\n## {name}\n")).unwrap().1;
+    section.split_once("\n## ").map_or(section, |(section, _)| section)
+}
+
+/// The commands of a text of README, as they stand there. What a machine's user data says is no command.
 fn commands(section: &str) -> String {
-    let readme = include_str!("../../README.md");
-    let section = readme.split_once(&format!("\n## {section}\n")).unwrap().1;
-    let section = section.split_once("\n## ").unwrap().0;
     let mut blocks: Vec<Vec<&str>> = vec![Vec::new()];
     for line in section.lines() {
         match (line.strip_prefix("    "), line.is_empty(), blocks.last_mut()) {
@@ -38,12 +81,12 @@ fn the_readme_leads_from_an_empty_folder_to_a_signed_package_on_a_second_machine
     std::fs::create_dir_all(control.parent().unwrap()).unwrap();
     let words = "Package: hello\nVersion: 999.2.10-3\nArchitecture: all\nMaintainer: A <a@acme.example>\nDescription: Hello\n";
     std::fs::write(control, words).unwrap();
-    let typed = commands("From an empty folder to a `.deb` on two machines");
+    let typed = commands(section(SITE));
     let typed = typed.replace("/srv/pcm", "$T/share").replace("/srv/samba/pcm", "$T/share");
     let typed = typed.replace("/etc/fstab", "$T/fstab");
     let script = format!(
         r#"set -e
-        cargo() {{ :; }}; mount() {{ :; }}; scp() {{ :; }}
+        mount() {{ :; }}; scp() {{ :; }}
         install() {{ case "$*" in "-d -m 1775 -g pcm-machines "*) shift 5; mkdir "$@"; chmod 1775 "$@" ;; esac; }}
         hostname() {{ uname -n; }}
         apt-get() {{ dpkg-deb --root-owner-group -b "$T/tree" hello_2.10-3_amd64.deb; }}
@@ -103,4 +146,80 @@ fn the_readme_leads_from_an_empty_folder_to_a_signed_package_on_a_second_machine
         assert_eq!(gate(name)["verdict"], "pass", "{}", gate(name));
     }
     assert!(explained["allowed"][0]["ok"].as_bool().unwrap(), "{explained}");
+}
+
+/// What README says to type day by day is typed here, in its order, on the machine of a site that there is.
+#[test]
+fn the_commands_of_daily_use_do_what_the_readme_says() {
+    let dir = tempfile::tempdir().unwrap();
+    let dir = dir.path();
+    let tree = dir.join("tree");
+    std::fs::create_dir_all(dir.join("share")).unwrap();
+    std::fs::create_dir(&tree).unwrap();
+    std::fs::write(tree.join("setup.sh"), "#!/bin/sh\necho installed\n").unwrap();
+    std::fs::set_permissions(tree.join("setup.sh"), std::fs::Permissions::from_mode(0o755)).unwrap();
+    let typed = |line: &str| {
+        let mut bash = Command::new("sh");
+        bash.args(["-c", &format!("pcm() {{ \"$PCM\" \"$@\"; }}\n{line}")]);
+        bash.env("T", dir).env("HOME", dir).env("TZ", "UTC").env("PCM", env!("CARGO_BIN_EXE_pcm"));
+        bash.env("PCM_CONFIG", dir.join("pcm.toml")).env("PCM_STATE", dir.join("state"));
+        bash.env_remove("PCM_SITE_FOLDER");
+        let site = dir.join("site");
+        bash.current_dir(if site.exists() { &site } else { dir });
+        let done = bash.output().unwrap();
+        let said = format!("{line}\n{}{}", text(&done.stdout), text(&done.stderr));
+        (done.status.code().unwrap(), said)
+    };
+    for line in [
+        "pcm site init site --site BP0 --share $T/share",
+        "pcm package import $T/tree --name Hello --version 1 --command-line setup.sh",
+        "pcm package content BP000001",
+        "pcm site machine add BP004000 --host \"$(uname -n)\" --group web",
+        "pcm job send --package BP000001 --to @web --mandatory 'Sat 22:00'",
+        "pcm init --share $T/share --trust permissions",
+        "pcm poll",
+    ] {
+        let (status, said) = typed(line);
+        assert_eq!(status, 0, "{said}");
+    }
+    let mut ran = 0;
+    for name in DAILY {
+        for line in commands(section(name)).lines().filter(|line| !is_not_run(line)) {
+            // What the system would do by itself from then on is only said.
+            let line = line.replace("install-timer", "install-timer --dry-run");
+            let line = line.replace("/var/lib/node_exporter", "$T");
+            let (status, said) = typed(&line);
+            let known = MAY_END.iter().find(|(begins, ..)| line.starts_with(begins));
+            let may = known.map_or(&[][..], |(_, statuses, _)| *statuses);
+            assert!(status == 0 || may.contains(&status), "{status}: {said}");
+            ran += 1;
+        }
+    }
+    assert!(ran >= 30, "{ran}");
+    // It did something: two runs, a deferral that has ended, and nothing that keeps the site from going on.
+    let (_, history) = typed("pcm history BP00001 --json");
+    assert_eq!(history.matches("\"state\": \"succeeded\"").count(), 2, "{history}");
+    assert!(dir.join("site/BP00001.tar.zst").is_file() && dir.join("pcm.prom").is_file());
+}
+
+fn is_not_run(line: &str) -> bool {
+    NOT_RUN.iter().any(|(command, _)| *command == line)
+}
+
+/// No command of README is in no test: it is in a section that is run, or in the list with the reason.
+#[test]
+fn every_command_of_the_readme_is_run_or_has_its_reason() {
+    let run = [&[SITE][..], &DAILY[..]].concat();
+    let run: String = run.iter().map(|name| commands(section(name))).collect();
+    let all = commands(README);
+    for line in all.lines() {
+        assert!(is_not_run(line) || run.lines().any(|known| known == line), "no test runs `{line}`");
+    }
+    for (command, _) in NOT_RUN {
+        assert!(all.lines().any(|line| line == *command), "README does not say `{command}` any more");
+    }
+    for (begins, ..) in MAY_END {
+        assert!(all.lines().any(|line| line.starts_with(begins)), "README does not say `{begins}` any more");
+    }
+    assert!(README.lines().count() < 491, "half of what it was, or less");
 }

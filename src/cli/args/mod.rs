@@ -1,6 +1,6 @@
 //! The command line as clap sees it (DESIGN.md 7): global flags, console flags, verbs. Nothing here reads a file or a
-//! clock; `cli::run` carries the parsed line out, and the README's table is checked against this tree. One file of arguments
-//! a family of verbs.
+//! clock; `cli::run` carries the parsed line out, and `.github/docs/commands.md` is made of this tree. One file of arguments a
+//! family of verbs.
 
 mod act;
 mod key;

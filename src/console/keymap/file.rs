@@ -1,5 +1,5 @@
 //! The keymap as a file: `command = "key"` or `command = ["key", "key"]`, one a line. All its mistakes are told at once,
-//! each with its line. Also the file and the table of the README that hold the whole keymap.
+//! each with its line. Also the file and the table of the reference that hold the whole keymap.
 
 use super::commands::{COMMANDS, Command, Context, Id, Section};
 use super::{Key, Keymap};
@@ -110,7 +110,7 @@ impl Keymap {
         text
     }
 
-    /// The table of the README.
+    /// The table of `.github/docs/keys.md`.
     #[cfg(test)]
     pub fn table(&self) -> String {
         let mut text = String::from("| key | command | what it does |\n| --- | --- | --- |\n");

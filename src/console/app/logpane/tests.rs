@@ -396,6 +396,7 @@ proptest! {
             prop_assert_eq!(pane.faulty.len(), pane.errors + pane.warnings);
         }
     }
+}
 
 #[test]
 fn filters_of_one_kind_are_alternatives_kinds_hold_together_and_a_record_passes_whole() {
