@@ -33,9 +33,9 @@ pub fn write(dir: &Path) -> Result<Exit> {
 
 /// What `pcm init` writes, for no machine: whoever takes it as it is has said nothing.
 fn example() -> Result<String> {
-    let machine = "BP004000".parse().map_err(|_| {
-        Failure::new(Exit::Failed, "output", "the example cannot be made".to_owned(), "Report this")
-    })?;
+    let machine = "BP004000"
+        .parse()
+        .map_err(|_| Failure::new(Exit::Failed, "output", "the example cannot be made", "Report this"))?;
     let starter = Starter::new(machine, vec!["/mnt/sms_shr".into()], TrustMode::Signed);
     let comment = |line: &str| match line.starts_with(['#', '[']) || line.is_empty() {
         true => format!("{line}\n"),

@@ -71,6 +71,7 @@ impl Search {
     }
 
     /// Whether any line of the record's text, or its component, holds it.
+    #[cfg(test)]
     pub fn matches(&self, record: &Record) -> bool {
         self.is_in_any(record.text.iter().map(SafeText::as_str), &record.component)
     }

@@ -143,7 +143,7 @@ pub fn page(types: &Types) -> String {
     let mut parts = Parts { types, shared: BTreeSet::new() };
     let mut titles: Vec<(Vec<&str>, &str, &str)> = Vec::new();
     for (verb, file, name) in DOCUMENTS {
-        match titles.iter_mut().find(|(_, f, n)| (f, n) == (&file, &name)) {
+        match titles.iter_mut().find(|(_, f, n)| (f, n) == (file, name)) {
             Some((same, ..)) => same.push(verb),
             None => titles.push((vec![verb], file, name)),
         }

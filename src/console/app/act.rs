@@ -1,7 +1,7 @@
 //! What each command does, and what typed keys do where text is typed.
 
 use super::copy::MAX_COPY;
-use super::dialog::{Confirm, FilterAsk, JobOutcome, Outcome, SaveAs, Saving};
+use super::dialog::{Confirm, JobOutcome, Outcome, SaveAs, Saving};
 use super::event::Effect;
 use super::list::Scroll;
 use super::overlay::{Details, Overlay, Palette, RecordView};
@@ -95,7 +95,7 @@ impl App {
                 Some(record) => self.open(Overlay::Record(Box::new(record))),
                 None => Vec::new(),
             },
-            Id::Filters => self.open(Overlay::Filters(Box::new(FilterAsk::new()))),
+            Id::Filters => self.open(Overlay::Filters(Box::default())),
             Id::Results => self.open(Overlay::Results),
             Id::Week => self.week(),
             Id::Mouse => {

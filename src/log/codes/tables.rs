@@ -271,8 +271,11 @@ pub const ERRNO: &[Row<u32>] = &[
     (122, "EDQUOT", "the quota is used up"),
 ];
 
+/// Names of programs, and what their exit codes mean.
+type Tool = (&'static [&'static str], &'static [(u32, &'static str)]);
+
 /// Exit codes of programs that install: one of these names has to stand in the record.
-pub const TOOLS: &[(&[&str], &[(u32, &str)])] = &[
+pub const TOOLS: &[Tool] = &[
     (&["apt", "apt-get"], &[(100, "apt-get failed")]),
     (
         &["dpkg"],

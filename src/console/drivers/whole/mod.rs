@@ -8,7 +8,7 @@ use super::{Incoming, send};
 use crate::clock::Zone;
 use crate::console::app::Event;
 use crate::console::app::terms;
-use crate::console::app::whole::{Ask, Came, News, Only, Sought, Spot, Stats, What};
+use crate::console::app::whole::{Ask, Came, News, Only, Spot, Stats, What};
 use crate::console::threads::spawn;
 use crate::log::follow::Patterns;
 use crate::log::search::{Filter, Search};
