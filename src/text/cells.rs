@@ -4,6 +4,13 @@ use super::SafeText;
 use unicode_segmentation::UnicodeSegmentation;
 use unicode_width::UnicodeWidthStr;
 
+/// The first `cells` cells of a text, where they and what comes after them are ASCII: no cluster goes on behind them. Safe text
+/// has no line ends.
+pub fn plain(text: &str, cells: usize) -> Option<&str> {
+    text.as_bytes().get(..=cells).filter(|begin| begin.is_ascii())?;
+    text.get(..cells)
+}
+
 impl SafeText {
     /// Clusters with their widths in cells (1 or 2).
     pub fn clusters(&self) -> impl Iterator<Item = (&str, usize)> {
@@ -64,6 +71,9 @@ impl SafeText {
     /// Rows of at most `cells` cells, cut between clusters, at blanks where there are any. At least one row.
     pub fn wrap(&self, cells: usize) -> Vec<SafeText> {
         let cells = cells.max(2);
+        if self.width() <= cells {
+            return vec![self.clone()];
+        }
         let mut rows = Vec::new();
         let mut row = String::new();
         let (mut width, mut blank) = (0, None);
@@ -106,6 +116,10 @@ impl SafeText {
     fn fit_with(&self, cells: usize, mark: char) -> SafeText {
         if self.0.len() <= cells || self.width() <= cells {
             return self.clone();
+        }
+        let room = cells.saturating_sub(1);
+        if let Some(plain) = plain(&self.0, room) {
+            return SafeText(if cells > 0 { format!("{plain}{mark}") } else { String::new() });
         }
         let mut cut = String::new();
         let mut width = 0;

@@ -15,6 +15,7 @@ pub(crate) mod tests;
 mod when;
 mod words;
 
+pub use cells::plain;
 pub use make::{MAX_BYTES, MAX_MARKS};
 pub use names::gathered;
 pub use spoken::{bytes, duration, local, pair, parse_duration, short, short_pair, stamp, time, time_of_day};

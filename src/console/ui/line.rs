@@ -2,7 +2,7 @@
 //! put on the screen.
 
 use crate::console::theme::Scope;
-use crate::text::SafeText;
+use crate::text::{SafeText, plain};
 use unicode_segmentation::UnicodeSegmentation;
 use unicode_width::UnicodeWidthStr;
 
@@ -180,12 +180,17 @@ pub fn fit(text: &str, width: usize, cut: &str) -> (String, usize) {
     }
     let room = width.saturating_sub(cut.width());
     let (mut out, mut used) = (String::new(), 0);
-    for cluster in text.graphemes(true) {
-        if used + cluster.width() > room {
-            break;
+    // Nearly all text begins so, and only its beginning is shown.
+    if let Some(begin) = plain(text, room) {
+        (out, used) = (begin.to_owned(), room);
+    } else {
+        for cluster in text.graphemes(true) {
+            if used + cluster.width() > room {
+                break;
+            }
+            used += cluster.width();
+            out.push_str(cluster);
         }
-        used += cluster.width();
-        out.push_str(cluster);
     }
     if width >= cut.width() {
         out.push_str(cut);

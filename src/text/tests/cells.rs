@@ -16,6 +16,16 @@ proptest! {
         prop_assert_eq!(text.pad_left(cells).width(), cells);
         if text.width() <= cells {
             prop_assert_eq!(text.fit(cells), text.clone());
+        } else {
+            // As many whole clusters as leave a cell for the mark.
+            let mut used = 0;
+            let whole = text.clusters().take_while(|(_, wide)| {
+                used += wide;
+                used < cells
+            });
+            let whole: String = whole.map(|(cluster, _)| cluster).collect();
+            let mark = if cells > 0 { "…" } else { "" };
+            prop_assert_eq!(text.fit(cells).as_str(), format!("{whole}{mark}"));
         }
         for made in [text.fit(cells), text.fit_ascii(cells), text.pad(cells), text.pad_left(cells), text.skip(cells)] {
             prop_assert_eq!(SafeText::new(made.as_str()), made);
