@@ -19,7 +19,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 /// How it is laid out.
-const LAYOUT: u32 = 7;
+const LAYOUT: u32 = 8;
 /// Another pcm that writes it is waited for so long.
 const BUSY: Duration = Duration::from_secs(2);
 /// What another console of this account has kept since then stays: two that watch would write all of it in turn for ever.
@@ -162,9 +162,9 @@ impl Cache {
         self.rows.contains_key(&machine)
     }
 
-    /// And it says something.
-    pub fn is_good(&self, machine: MachineId) -> bool {
-        self.rows.get(&machine).is_some_and(|kept| packed::is_good(&kept.said))
+    /// Whether the report of this machine says something; None: none is kept.
+    pub fn is_good(&self, machine: MachineId) -> Option<bool> {
+        self.rows.get(&machine).map(|kept| packed::is_good(&kept.said))
     }
 
     /// The machines whose reports say nothing, and why.

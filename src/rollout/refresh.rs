@@ -67,14 +67,11 @@ impl Look {
 
     fn count(&mut self, cache: &Cache, machines: &BTreeSet<MachineId>) {
         for machine in machines {
-            if self.faults.contains_key(machine) {
-                self.unread += 1;
-            } else if !cache.has(*machine) {
-                self.without += 1;
-            } else if cache.is_good(*machine) {
-                self.read += 1;
-            } else {
-                self.unread += 1;
+            match cache.is_good(*machine) {
+                _ if self.faults.contains_key(machine) => self.unread += 1,
+                None => self.without += 1,
+                Some(true) => self.read += 1,
+                Some(false) => self.unread += 1,
             }
         }
     }
@@ -137,9 +134,8 @@ pub fn refresh(
     })?;
     let mut look = Look { whole: true, ..Look::default() };
     let there = sort(names, machines, &mut look);
+    cache.keep(&there);
     let stood = Arc::new(cache.stood());
-    let gone: BTreeSet<MachineId> = stood.keys().filter(|id| !there.contains(id)).copied().collect();
-    cache.keep(&machines.difference(&gone).copied().collect());
     let (mut looked_at, total) = (Vec::with_capacity(there.len()), there.len());
     if let Some(folder) = folder {
         let wanted: Vec<MachineId> = there.iter().copied().collect();
@@ -171,7 +167,7 @@ pub fn refresh(
 
 /// The machines that have a file there; all other files are strange.
 fn sort(names: Vec<OsString>, machines: &BTreeSet<MachineId>, look: &mut Look) -> BTreeSet<MachineId> {
-    let mut there = BTreeSet::new();
+    let mut there = Vec::with_capacity(names.len().min(machines.len()));
     for name in names {
         let text = name.to_str();
         let machine = text
@@ -179,7 +175,7 @@ fn sort(names: Vec<OsString>, machines: &BTreeSet<MachineId>, look: &mut Look) -
             .and_then(|stem| stem.parse::<MachineId>().ok().filter(|id| id.as_str() == stem));
         let why = match machine {
             Some(machine) if machines.contains(&machine) => {
-                there.insert(machine);
+                there.push(machine);
                 continue;
             }
             Some(_) => "it is of no machine of the site",
@@ -193,7 +189,8 @@ fn sort(names: Vec<OsString>, machines: &BTreeSet<MachineId>, look: &mut Look) -
             look.strange.push(Strange { file, machine, why: why.into() });
         }
     }
-    there
+    // All at once, which is much quicker than one by one.
+    there.into_iter().collect()
 }
 
 fn take(look: &mut Look, cache: &mut Cache, machine: MachineId, seen: Seen) {
