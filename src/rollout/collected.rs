@@ -13,6 +13,7 @@ pub use self::machine::{lines, silent_lines};
 use self::machine::{Line, hear};
 use super::cache::{Cache, Heard};
 use super::refresh::Look;
+use super::waiting::{self, Reader, What};
 use crate::clock::Wall;
 use crate::host::open::{Folder, Looked, OpenError, RegularFile};
 use crate::host::{facts, threads};
@@ -179,6 +180,7 @@ pub struct Found {
     /// What it says of itself.
     pub header: Header,
     file: RegularFile,
+    reader: Reader,
 }
 
 /// Looks for a file on a share. None: there is none.
@@ -191,8 +193,11 @@ pub fn find(
     now: Wall,
     patience: Duration,
 ) -> Result<Option<Found>, SafeText> {
+    let unread = |e: &dyn std::fmt::Display| SafeText::new(&format!("it cannot be read: {e}"));
+    let reader = waiting::send(share, What::Collected).map_err(|why| unread(&why))?;
     let path = share.to_owned();
     let open = move || {
+        let reader = reader;
         let mut file = match Folder::open(&path).and_then(|root| root.file(NAME)) {
             Err(OpenError::Missing) => return Ok(None),
             other => other.map_err(|e| SafeText::new(&format!("it cannot be read: {e}")))?,
@@ -204,10 +209,10 @@ pub fn find(
         if header.parts.iter().fold(begin, |at, part| at.saturating_add(part.bytes)) != file.size {
             return Err(damaged("it is not as long as it was written"));
         }
-        Ok(Some(Found { header, file }))
+        Ok(Some(Found { header, file, reader }))
     };
-    let found: Result<Option<Found>, SafeText> = threads::within("collected", patience, open)
-        .map_err(|e| SafeText::new(&format!("it cannot be read: {e}")))?;
+    let found: Result<Option<Found>, SafeText> =
+        threads::within("collected", patience, open).map_err(|e| unread(&e))?;
     let Some(found) = found? else { return Ok(None) };
     found.header.judge(site_id, now)?;
     Ok(Some(found))
@@ -306,7 +311,7 @@ impl Found {
         patience: Duration,
         mut progress: impl FnMut(usize, usize),
     ) -> Result<Taken, SafeText> {
-        let Found { header, mut file } = self;
+        let Found { header, mut file, reader } = self;
         let at = header.at;
         let whole = usize::try_from(header.read.saturating_add(header.unread)).unwrap_or(usize::MAX);
         let begun = facts::monotonic();
@@ -316,6 +321,8 @@ impl Found {
         let count = header.parts.len();
         let told_by_reader = tell.clone();
         threads::start("collected", move || {
+            // Where the share hangs, so does this: nobody else is sent there until it is back.
+            let _reader = reader;
             for part in header.parts {
                 let mut bytes = Vec::new();
                 if let Err(e) = (&mut file.file).take(part.bytes).read_to_end(&mut bytes) {

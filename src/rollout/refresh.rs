@@ -5,6 +5,7 @@
 use super::cache::{Cache, Heard};
 use super::packed::Wanted;
 use super::reports::{self, NOT_YET, each};
+use super::waiting::{self, What};
 use crate::clock::Wall;
 use crate::host::open::{Folder, Looked, OpenError};
 use crate::host::threads;
@@ -120,14 +121,18 @@ pub fn refresh(
     mut tell: impl FnMut(&Look, &Cache, usize, usize),
 ) -> Result<Look, SafeText> {
     cache.keep(machines);
-    let path = share.to_owned();
+    let no_answer = |why: &dyn std::fmt::Display| {
+        SafeText::new(&format!("the share {} does not answer: {why}", share.display()))
+    };
+    let reader = waiting::send(share, What::Reports).map_err(|why| no_answer(&why))?;
+    let (path, lists) = (share.to_owned(), reader.clone());
     let list = move || -> Result<(Option<Folder>, Vec<OsString>), OpenError> {
+        let _lists = lists;
         let Some(folder) = reports::folder_of(&Folder::open(&path)?)? else { return Ok((None, Vec::new())) };
         let names = folder.names(MOST_NAMES)?;
         Ok((Some(folder), names))
     };
-    let listed = threads::within("reports", patience, list)
-        .map_err(|e| SafeText::new(&format!("the share {} does not answer: {e}", share.display())))?;
+    let listed = threads::within("reports", patience, list).map_err(|e| no_answer(&e))?;
     let (folder, names) = listed.map_err(|e| {
         let mounted = if matches!(e, OpenError::Missing) { ". Is it mounted?" } else { "" };
         SafeText::new(&format!("the reports on {} cannot be listed: {e}{mounted}", share.display()))
@@ -139,7 +144,10 @@ pub fn refresh(
     let (mut looked_at, total) = (Vec::with_capacity(there.len()), there.len());
     if let Some(folder) = folder {
         let wanted: Vec<MachineId> = there.iter().copied().collect();
-        let one = move |folder: &Folder, machine: MachineId| seen(folder, machine, stood.get(&machine), now);
+        let one = move |folder: &Folder, machine: MachineId| {
+            let _reads = &reader;
+            seen(folder, machine, stood.get(&machine), now)
+        };
         tell(&look, cache, 0, total);
         each(folder, wanted, one, patience, |batch| {
             for (machine, seen) in batch {
