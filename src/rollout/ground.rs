@@ -23,6 +23,7 @@ use crate::site::publisher::standing::{Standing, standing};
 use crate::text::SafeText;
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 /// What is counted, and by what.
 pub struct Ground {
@@ -47,7 +48,7 @@ enum By {
     Folder {
         folder: Box<Folder>,
         standing: Option<Box<Standing>>,
-        whose: Option<Box<Whose>>,
+        whose: Option<Arc<Whose>>,
         unsigned: bool,
         /// What the list of machines says, by its hash.
         list: Option<ContentHash>,
@@ -108,7 +109,7 @@ impl Ground {
             by: By::Folder {
                 folder: Box::new(folder),
                 standing: standing.map(Box::new),
-                whose: whose.map(Box::new),
+                whose: whose.map(Arc::new),
                 unsigned: unsigned && signs,
                 list,
             },
@@ -252,9 +253,9 @@ impl Ground {
     }
 
     /// Whose word counts, where that is known.
-    pub fn whose(&self) -> Option<&Whose> {
+    pub fn whose(&self) -> Option<&Arc<Whose>> {
         match &self.by {
-            By::Folder { whose, .. } => whose.as_deref(),
+            By::Folder { whose, .. } => whose.as_ref(),
             By::Share { .. } => None,
         }
     }

@@ -104,6 +104,11 @@ impl Whose {
         self.keys.is_empty()
     }
 
+    /// The key of a machine, as OpenSSH writes it.
+    pub(super) fn key(&self, machine: MachineId) -> Option<&str> {
+        self.keys.get(&machine).map(|known| &*known.text)
+    }
+
     /// What the machines say where it counts, and why not.
     pub fn verify(&self, accounts: Accounts) -> Accounts {
         accounts.into_iter().map(|(machine, said)| (machine, self.hear(machine, said))).collect()
