@@ -12,6 +12,7 @@ use crate::site::signed::signers::Key;
 use crate::text::SafeText;
 use std::collections::BTreeMap;
 use std::fmt;
+use std::sync::Arc;
 
 /// Why a report does not count.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -74,11 +75,7 @@ impl Whose {
         let mut keys = BTreeMap::new();
         for (id, machine) in machines {
             let Some(text) = machine.host_key.as_deref().and_then(without_comment) else { continue };
-            let newest = match counted.has(*id) {
-                true => fingerprint(text).and_then(|by| counted.newest(*id, &by)),
-                false => None,
-            };
-            keys.insert(*id, Known { text: text.into(), shared: false, newest });
+            keys.insert(*id, Known { text: text.into(), shared: false, newest: newest(&counted, *id, text) });
         }
         for id in shared(&keys) {
             if let Some(known) = keys.get_mut(&id) {
@@ -97,6 +94,18 @@ impl Whose {
             return Ok(None);
         }
         Ok(Some(Self::new(folder.settings.site_id.clone(), machines, folder.counted()?)))
+    }
+
+    /// The same, where the list of machines says what it did, and these reports were counted last.
+    pub fn again(self: &Arc<Self>, counted: Counted) -> Arc<Self> {
+        if counted == self.counted {
+            return Arc::clone(self);
+        }
+        let mut again = Self { counted, ..Self::clone(self) };
+        for (id, known) in &mut again.keys {
+            known.newest = newest(&again.counted, *id, &known.text);
+        }
+        Arc::new(again)
     }
 
     /// No report can be verified.
@@ -175,6 +184,14 @@ fn without_comment(line: &str) -> Option<&str> {
     line.get(..kind.len() + 1 + key.len())
 }
 
+/// The number of the newest report of a machine that was counted by this key.
+fn newest(counted: &Counted, id: MachineId, text: &str) -> Option<u64> {
+    match counted.has(id) {
+        true => counted.newest(id, &fingerprint(text)?),
+        false => None,
+    }
+}
+
 fn fingerprint(text: &str) -> Option<String> {
     Some(Key::read(text).ok()?.fingerprint())
 }
@@ -247,6 +264,18 @@ mod tests {
         // Whatever a clock says: the number alone tells which is newer.
         let future = Account { reported_at: crate::clock::Wall::MAX_UTC, number: Some(6), ..account(1) };
         assert!(why(1, future).contains("older than one"));
+    }
+
+    #[test]
+    fn who_looks_again_goes_by_what_is_counted_by_now() {
+        let first = Arc::new(whose(Counted::default()));
+        assert!(Arc::ptr_eq(&first, &first.again(Counted::default())));
+        let mut counted = Counted::default();
+        counted.count(id(1), 9, &signing_key(1).1.fingerprint());
+        let again = first.again(counted.clone());
+        assert_eq!(*again, whose(counted));
+        assert_eq!(again.disbelieved(id(1), &account(1)), Some(Doubt::Older));
+        assert_eq!(*again.again(Counted::default()), *first);
     }
 
     #[test]
