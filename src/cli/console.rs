@@ -124,8 +124,8 @@ struct Shown {
 }
 
 impl Site for Shown {
-    fn ground(&self) -> Result<Ground> {
-        rollout::ground(&rollout::at_this_time(&self.app), &self.place.named()?, None)
+    fn ground(&self, before: Option<&Ground>) -> Result<Ground> {
+        rollout::ground(&rollout::at_this_time(&self.app), &self.place.named()?, None, before)
     }
 
     fn verb(&self, words: &[String]) -> Option<Command> {

@@ -5,6 +5,7 @@
 pub use super::account::Heard;
 use super::foretold::Forecasts;
 use super::packed::{self, Name, Wanted, Words};
+use super::seals::Seals;
 use crate::clock::Wall;
 use crate::host::open::{self, Looked};
 use crate::host::{paths, perms};
@@ -19,7 +20,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 /// How it is laid out.
-const LAYOUT: u32 = 7;
+const LAYOUT: u32 = 8;
 /// Another pcm that writes it is waited for so long.
 const BUSY: Duration = Duration::from_secs(2);
 /// What another console of this account has kept since then stays: two that watch would write all of it in turn for ever.
@@ -48,6 +49,10 @@ pub struct Cache {
     looked: Option<Wall>,
     /// What was foretold.
     pub forecasts: Forecasts,
+    /// Which signatures of what a collector has read were verified.
+    seals: Seals,
+    /// They are not on disk yet.
+    sealed: bool,
     /// None: nothing is kept.
     file: Option<PathBuf>,
     /// What an operator should know of it.
@@ -97,7 +102,7 @@ impl Cache {
             Ok(Some(read)) => {
                 cache.bytes = read.rows.values().map(|kept| kept.said.len()).sum();
                 (cache.rows, cache.words, cache.turn) = (read.rows, read.words, read.turn);
-                (cache.looked, cache.forecasts) = (read.looked, read.forecasts);
+                (cache.looked, cache.forecasts, cache.seals) = (read.looked, read.forecasts, read.seals);
                 if cache.words.is_full() {
                     cache.renew_words();
                 }
@@ -132,6 +137,17 @@ impl Cache {
         self.looked = Some(now);
     }
 
+    /// Which signatures of what a collector has read were verified.
+    pub(super) fn seals(&self) -> Seals {
+        self.seals.clone()
+    }
+
+    /// These were.
+    pub(super) fn verified(&mut self, seals: Seals) {
+        self.sealed |= seals != self.seals;
+        self.seals = seals;
+    }
+
     /// How a machine's report stood when it was read.
     pub fn stood(&self) -> BTreeMap<MachineId, Looked> {
         self.rows.iter().map(|(machine, kept)| (*machine, kept.looked)).collect()
@@ -162,9 +178,9 @@ impl Cache {
         self.rows.contains_key(&machine)
     }
 
-    /// And it says something.
-    pub fn is_good(&self, machine: MachineId) -> bool {
-        self.rows.get(&machine).is_some_and(|kept| packed::is_good(&kept.said))
+    /// Whether the report of this machine says something; None: none is kept.
+    pub fn is_good(&self, machine: MachineId) -> Option<bool> {
+        self.rows.get(&machine).map(|kept| packed::is_good(&kept.said))
     }
 
     /// The machines whose reports say nothing, and why.
@@ -246,6 +262,7 @@ impl Cache {
              CREATE TABLE IF NOT EXISTS words (kind INTEGER NOT NULL, place INTEGER NOT NULL, crc INTEGER NOT NULL,
                  said BLOB NOT NULL, PRIMARY KEY (kind, place)) WITHOUT ROWID;
              CREATE TABLE IF NOT EXISTS forecasts (said TEXT NOT NULL);
+             CREATE TABLE IF NOT EXISTS seals (verified BLOB NOT NULL);
              CREATE TABLE IF NOT EXISTS reports (machine TEXT PRIMARY KEY, size INTEGER NOT NULL, changed INTEGER NOT NULL,
                  number INTEGER NOT NULL, crc INTEGER NOT NULL, said BLOB NOT NULL) WITHOUT ROWID;",
         )?;
@@ -296,9 +313,13 @@ impl Cache {
                 put.execute([serde_json::to_string(foretold).unwrap_or_default()])?;
             }
         }
+        if self.sealed {
+            change.execute_batch("DELETE FROM seals")?;
+            change.execute("INSERT INTO seals VALUES (?1)", [self.seals.bytes()])?;
+        }
         change.commit()?;
         self.turn = turn;
-        self.forecasts.changed = false;
+        (self.forecasts.changed, self.sealed) = (false, false);
         Ok(Saved::All)
     }
 
@@ -393,6 +414,7 @@ struct Read {
     turn: Turn,
     looked: Option<Wall>,
     forecasts: Forecasts,
+    seals: Seals,
 }
 
 /// All that is kept; None: nothing is.
@@ -438,7 +460,8 @@ fn rows(file: &Path) -> Result<Option<Read>, Unread> {
         kept.insert(machine, Kept { looked, said });
     }
     let forecasts = forecasts(&db)?;
-    Ok(Some(Read { rows: kept, words, turn, looked, forecasts }))
+    let seals = seals(&db)?;
+    Ok(Some(Read { rows: kept, words, turn, looked, forecasts, seals }))
 }
 
 /// One that cannot be read is none: it decides nothing.
@@ -446,6 +469,14 @@ fn forecasts(db: &Transaction<'_>) -> Result<Forecasts, Unread> {
     let mut all = db.prepare("SELECT said FROM forecasts")?;
     let rows = all.query_map([], |row| row.get::<_, String>(0))?;
     Ok(Forecasts::of(rows.filter_map(|said| serde_json::from_str(&said.ok()?).ok()).collect()))
+}
+
+/// What is not as it was written is none that anybody could have signed: it is computed.
+fn seals(db: &Transaction<'_>) -> Result<Seals, Unread> {
+    let mut all = db.prepare("SELECT verified FROM seals")?;
+    let mut rows = all.query([])?;
+    let Some(row) = rows.next()? else { return Ok(Seals::default()) };
+    Ok(row.get_ref(0)?.as_blob().map(Seals::read).unwrap_or_default())
 }
 
 fn words(db: &Transaction<'_>) -> Result<Words, Unread> {

@@ -11,8 +11,12 @@ mod rows;
 pub use self::machine::{lines, silent_lines};
 
 use self::machine::{Line, hear};
+use super::account::{Account, Signed};
 use super::cache::{Cache, Heard};
 use super::refresh::Look;
+use super::seals::{Seal, Seals, seal};
+use super::waiting::{self, Reader, What};
+use super::whose::Whose;
 use crate::clock::Wall;
 use crate::host::open::{Folder, Looked, OpenError, RegularFile};
 use crate::host::{facts, threads};
@@ -50,6 +54,8 @@ const MAX_PART: u64 = 12 << 20;
 const MAX_UNPACKED: u64 = 12 << 20;
 /// The most bytes of a line: a report has half a megabyte, and is three of them.
 const MAX_LINE: usize = 1 << 20;
+/// Stands where a machine has no summary, or no signature.
+const NONE: &[u8] = b"{}\n";
 /// All of it is waited for so many times as long as one part.
 const PATIENT: u32 = 5;
 /// So many machines that whoever reads it does not have may be in it, and as many as it has.
@@ -173,12 +179,22 @@ pub struct Asks {
     pub signed: bool,
 }
 
+/// What need not be computed again.
+#[derive(Debug, Clone, Default)]
+pub struct Before {
+    /// The keys of the machines; None: nobody signs.
+    pub whose: Option<Arc<Whose>>,
+    /// What was verified.
+    pub seals: Seals,
+}
+
 /// An open file of which the header was read.
 #[derive(Debug)]
 pub struct Found {
     /// What it says of itself.
     pub header: Header,
     file: RegularFile,
+    reader: Reader,
 }
 
 /// Looks for a file on a share. None: there is none.
@@ -191,8 +207,11 @@ pub fn find(
     now: Wall,
     patience: Duration,
 ) -> Result<Option<Found>, SafeText> {
+    let unread = |e: &dyn std::fmt::Display| SafeText::new(&format!("it cannot be read: {e}"));
+    let reader = waiting::send(share, What::Collected).map_err(|why| unread(&why))?;
     let path = share.to_owned();
     let open = move || {
+        let reader = reader;
         let mut file = match Folder::open(&path).and_then(|root| root.file(NAME)) {
             Err(OpenError::Missing) => return Ok(None),
             other => other.map_err(|e| SafeText::new(&format!("it cannot be read: {e}")))?,
@@ -204,10 +223,10 @@ pub fn find(
         if header.parts.iter().fold(begin, |at, part| at.saturating_add(part.bytes)) != file.size {
             return Err(damaged("it is not as long as it was written"));
         }
-        Ok(Some(Found { header, file }))
+        Ok(Some(Found { header, file, reader }))
     };
-    let found: Result<Option<Found>, SafeText> = threads::within("collected", patience, open)
-        .map_err(|e| SafeText::new(&format!("it cannot be read: {e}")))?;
+    let found: Result<Option<Found>, SafeText> =
+        threads::within("collected", patience, open).map_err(|e| unread(&e))?;
     let Some(found) = found? else { return Ok(None) };
     found.header.judge(site_id, now)?;
     Ok(Some(found))
@@ -289,24 +308,37 @@ pub struct Taken {
     pub cache: Cache,
     /// What the look at their reports gave.
     pub look: Look,
+    /// Which signatures in it were verified; None: nobody signs.
+    pub seals: Option<Seals>,
 }
 
-/// What those machines of a part say that are asked for, and how many it has beside.
-type PartSays = Result<(Vec<(MachineId, Heard)>, u64), SafeText>;
+/// What a part says.
+#[derive(Default)]
+struct Says {
+    /// Those machines that are asked for.
+    heard: Vec<(MachineId, Heard)>,
+    /// How many it has beside.
+    others: u64,
+    /// Which signatures are by the machines' own keys.
+    seals: Vec<Seal>,
+}
+
+type PartSays = Result<Says, SafeText>;
 
 impl Found {
-    /// Reads all of it, many parts at once. `patience`: none came for so long. `progress`: so many
-    /// of so many machines were read.
+    /// Reads all of it, many parts at once. `before`: what was verified is not verified again. `patience`: none came for so long.
+    /// `progress`: so many of so many machines were read.
     ///
     /// # Errors
     /// Why it is not used.
     pub fn take(
         self,
         asks: &Asks,
+        before: &Before,
         patience: Duration,
         mut progress: impl FnMut(usize, usize),
     ) -> Result<Taken, SafeText> {
-        let Found { header, mut file } = self;
+        let Found { header, mut file, reader } = self;
         let at = header.at;
         let whole = usize::try_from(header.read.saturating_add(header.unread)).unwrap_or(usize::MAX);
         let begun = facts::monotonic();
@@ -316,6 +348,8 @@ impl Found {
         let count = header.parts.len();
         let told_by_reader = tell.clone();
         threads::start("collected", move || {
+            // Where the share hangs, so does this: nobody else is sent there until it is back.
+            let _reader = reader;
             for part in header.parts {
                 let mut bytes = Vec::new();
                 if let Err(e) = (&mut file.file).take(part.bytes).read_to_end(&mut bytes) {
@@ -333,11 +367,12 @@ impl Found {
         let many = std::thread::available_parallelism().map_or(2, usize::from).clamp(2, MOST_THREADS);
         for _ in 0..many {
             let (parts, tell, asked) = (Arc::clone(&parts), tell.clone(), Arc::clone(&asked));
+            let before = before.clone();
             threads::start("collected", move || {
                 loop {
                     let next = parts.lock().unwrap_or_else(PoisonError::into_inner).recv();
                     let Ok((part, bytes)) = next else { return };
-                    if tell.send(read_part(&part, &bytes, &asked)).is_err() {
+                    if tell.send(read_part(&part, &bytes, &asked, &before)).is_err() {
                         return;
                     }
                 }
@@ -346,18 +381,19 @@ impl Found {
         }
         drop(tell);
         let mut cache = Cache::nowhere();
-        let (mut done, mut others) = (0, 0);
+        let (mut done, mut others, mut seals) = (0, 0, Vec::new());
         let most = MORE.saturating_add(asks.machines.len() as u64);
         for _ in 0..count {
             let left = (patience * PATIENT).saturating_sub(facts::monotonic().since(begun));
             let late = |_| SafeText::new("it cannot be read: the share did not answer in time");
-            let (heard, beside) = told.recv_timeout(patience.min(left)).map_err(late)??;
-            others += beside;
+            let part = told.recv_timeout(patience.min(left)).map_err(late)??;
+            others += part.others;
+            seals.extend(part.seals);
             if others > most {
                 return Err("it is of far more machines than this site has".into());
             }
-            done += heard.len() + usize::try_from(beside).unwrap_or(0);
-            for (machine, heard) in heard {
+            done += part.heard.len() + usize::try_from(part.others).unwrap_or(0);
+            for (machine, heard) in part.heard {
                 if cache.has(machine) {
                     return Err(damaged("a machine is in it twice"));
                 }
@@ -366,20 +402,21 @@ impl Found {
             progress(done.min(whole), whole);
         }
         let look = Look::of(&cache, &asks.machines);
-        Ok(Taken { at, cache, look })
+        let seals = asks.signed.then(|| Seals::of(seals));
+        Ok(Taken { at, cache, look, seals })
     }
 }
 
-fn read_part(part: &PartOf, bytes: &[u8], asks: &Asks) -> PartSays {
+fn read_part(part: &PartOf, bytes: &[u8], asks: &Asks, before: &Before) -> PartSays {
     if bytes.len() as u64 != part.bytes || hash_bytes(bytes) != part.sha256 {
         return Err(damaged("a part is not what was written"));
     }
-    parse(&unpack(bytes, MAX_UNPACKED)?, asks)
+    parse(&unpack(bytes, MAX_UNPACKED)?, asks, before)
 }
 
 /// What the lines of a part say.
-fn parse(lines: &[u8], asks: &Asks) -> PartSays {
-    let (mut all, mut others) = (Vec::new(), 0);
+fn parse(lines: &[u8], asks: &Asks, before: &Before) -> PartSays {
+    let mut says = Says::default();
     let mut last: Option<MachineId> = None;
     let mut lines = lines.split_inclusive(|b| *b == b'\n');
     while let Some(summary) = lines.next() {
@@ -395,12 +432,22 @@ fn parse(lines: &[u8], asks: &Asks) -> PartSays {
             return Err(damaged("its machines are not in order"));
         }
         last = Some(machine);
-        match asks.machines.contains(&machine) {
-            true => all.push((machine, hear(summary, signature, line, rows, asks))),
-            false => others += 1,
+        if !asks.machines.contains(&machine) {
+            says.others += 1;
+            continue;
         }
+        let whose = before.whose.as_ref().filter(|_| asks.signed && signature != NONE);
+        let own = whose.and_then(|whose| whose.key(machine)).map(|key| (key, seal(key, summary, signature)));
+        let known = own.filter(|(_, seal)| before.seals.has(seal)).map(|(key, _)| key);
+        let heard = hear(summary, signature, line, rows, asks, known);
+        if let (Some((key, seal)), Ok(Account { signed: Signed::By(by), .. })) = (own, &heard)
+            && by == key
+        {
+            says.seals.push(seal);
+        }
+        says.heard.push((machine, heard));
     }
-    Ok((all, others))
+    Ok(says)
 }
 
 /// All of a file that was read as a whole: for tests of what others may have put there.
@@ -413,7 +460,7 @@ pub fn read_all(bytes: &[u8], asks: &Asks) -> Result<(Header, Vec<(MachineId, He
         let size = usize::try_from(part.bytes).unwrap_or(usize::MAX).min(rest.len());
         let (bytes, more) = rest.split_at(size);
         rest = more;
-        all.extend(read_part(part, bytes, asks)?.0);
+        all.extend(read_part(part, bytes, asks, &Before::default())?.heard);
     }
     Ok((header, all))
 }
@@ -421,7 +468,7 @@ pub fn read_all(bytes: &[u8], asks: &Asks) -> Result<(Header, Vec<(MachineId, He
 /// The lines of a part as anybody may have written them, for tests.
 #[cfg(any(test, fuzzing))]
 pub fn read_lines(lines: &[u8], asks: &Asks) -> Result<Vec<(MachineId, Heard)>, SafeText> {
-    Ok(parse(lines, asks)?.0)
+    Ok(parse(lines, asks, &Before::default())?.heard)
 }
 
 #[cfg(test)]

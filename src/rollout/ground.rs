@@ -9,8 +9,8 @@ use crate::clock::Wall;
 use crate::error::{Exit, Failure, Result};
 use crate::host::open::{Folder as Opened, OpenError, read_bounded};
 use crate::site::content::hash_bytes;
-use crate::site::folder::Folder;
 use crate::site::folder::machines::Machine;
+use crate::site::folder::{Folder, Source};
 use crate::site::ids::{JobId, MachineId, SiteCode, SiteId};
 use crate::site::index::job::{self, Job, Word};
 use crate::site::index::members::{self, Member};
@@ -23,6 +23,7 @@ use crate::site::publisher::standing::{Standing, standing};
 use crate::text::SafeText;
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 /// What is counted, and by what.
 pub struct Ground {
@@ -37,7 +38,7 @@ pub struct Ground {
     /// The jobs that are shown.
     pub jobs: Vec<(Job, Word)>,
     /// The machines of the site, sorted.
-    pub members: Vec<Member>,
+    pub members: Arc<Vec<Member>>,
     by: By,
 }
 
@@ -47,7 +48,7 @@ enum By {
     Folder {
         folder: Box<Folder>,
         standing: Option<Box<Standing>>,
-        whose: Option<Box<Whose>>,
+        whose: Option<Arc<Whose>>,
         unsigned: bool,
         /// What the list of machines says, by its hash.
         list: Option<ContentHash>,
@@ -64,6 +65,8 @@ pub struct Means<'a> {
     pub needs: &'a dyn Fn(&Path) -> Result<()>,
     /// Now.
     pub now: Wall,
+    /// What was read of it before: a list of machines that says the same is not read line by line again.
+    pub before: Option<&'a Ground>,
 }
 
 impl Ground {
@@ -72,6 +75,7 @@ impl Ground {
     pub(crate) fn of_test(jobs: Vec<(Job, Word)>, members: Vec<Member>) -> Self {
         let (site, site_id) = (jobs[0].0.job_id.site(), jobs[0].0.site_id.clone());
         let by = By::Share { newest: (1, 3) };
+        let members = Arc::new(members);
         Self { site, site_id, name: "Site".into(), share: PathBuf::new(), jobs, members, by }
     }
 
@@ -86,12 +90,24 @@ impl Ground {
         job: Option<JobId>,
         means: &Means<'_>,
     ) -> Result<Self> {
-        let source = folder.read(means.programs)?;
-        (means.needs)(&folder.share())?;
-        let standing = standing(&folder, &How::looking(means.programs, means.now))?;
         let signs = folder.trust_list()?.is_some();
         let unsigned = folder.settings.unsigned_reports;
-        let whose = Whose::of(&folder, &source.machines)?;
+        let before = means.before.filter(|before| {
+            let verified = before.whose().is_some();
+            before.site_id == folder.settings.site_id && verified == (signs && !unsigned)
+        });
+        let known = before.and_then(Self::list).map(Source::of_list);
+        let source = folder.read_again(means.programs, known.as_ref())?;
+        (means.needs)(&folder.share())?;
+        let standing = standing(&folder, &How::looking(means.programs, means.now))?;
+        let same = before.filter(|_| known.is_some_and(|known| known.list() == source.list()));
+        let (members, whose) = match same {
+            Some(before) => {
+                let again = |whose: &Arc<Whose>| -> Result<Arc<Whose>> { Ok(whose.again(folder.counted()?)) };
+                (Arc::clone(&before.members), before.whose().map(again).transpose()?)
+            }
+            None => (Arc::new(source.members()), Whose::of(&folder, &source.machines)?.map(Arc::new)),
+        };
         let published =
             |id: &JobId| standing.as_ref().is_none_or(|s| s.index.jobs.iter().any(|job| job.job_id == *id));
         let wanted = |id: &JobId| job.map_or_else(|| published(id), |job| job == *id);
@@ -103,12 +119,12 @@ impl Ground {
             site_id: folder.settings.site_id.clone(),
             name: folder.settings.name.clone(),
             share,
-            members: source.members(),
+            members,
             jobs: source.jobs.into_iter().filter(|(id, _)| wanted(id)).map(|(_, job)| job).collect(),
             by: By::Folder {
                 folder: Box::new(folder),
                 standing: standing.map(Box::new),
-                whose: whose.map(Box::new),
+                whose,
                 unsigned: unsigned && signs,
                 list,
             },
@@ -154,6 +170,7 @@ impl Ground {
         })?;
         let jobs = jobs(means.programs, &root, &index).map_err(|(what, why)| unreadable(&what, &why))?;
         let members = machines(&root, &index).map_err(|(what, why)| unreadable(&what, &why))?;
+        let members = Arc::new(members);
         Ok(Self {
             site: index.site,
             site_id: index.site_id.clone(),
@@ -176,7 +193,7 @@ impl Ground {
     #[cfg(test)]
     pub fn shown(jobs: Vec<(Job, Word)>, members: Vec<Member>, newest: (u64, u64)) -> Self {
         let (site, share) = (members[0].machine.site(), PathBuf::new());
-        let site_id = jobs[0].0.site_id.clone();
+        let (site_id, members) = (jobs[0].0.site_id.clone(), Arc::new(members));
         Self { site, site_id, name: "Head office".into(), share, jobs, members, by: By::Share { newest } }
     }
 
@@ -252,9 +269,9 @@ impl Ground {
     }
 
     /// Whose word counts, where that is known.
-    pub fn whose(&self) -> Option<&Whose> {
+    pub fn whose(&self) -> Option<&Arc<Whose>> {
         match &self.by {
-            By::Folder { whose, .. } => whose.as_deref(),
+            By::Folder { whose, .. } => whose.as_ref(),
             By::Share { .. } => None,
         }
     }
@@ -322,4 +339,35 @@ fn machines(root: &Opened, index: &Index) -> std::result::Result<Vec<Member>, Wr
     }
     all.sort_by_key(|member| member.machine);
     Ok(all)
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use crate::site::folder::made;
+    use std::fs;
+
+    #[test]
+    fn a_list_that_says_the_same_is_not_read_again_and_one_that_changed_is() {
+        let dir = tempfile::tempdir().unwrap();
+        let site = dir.path().join("site");
+        let now: Wall = "2026-11-29T12:00:00Z".parse().unwrap();
+        made::make(&site, "BP0".parse().unwrap(), None, Some("BP004000".parse().unwrap()), now).unwrap();
+        let ground = |before: Option<&Ground>| {
+            let means = Means { programs: &[], needs: &|_| Ok(()), now, before };
+            Ground::of_folder(Folder::open(&site).unwrap(), None, None, &means).unwrap()
+        };
+        let first = ground(None);
+        assert_eq!((first.members.len(), first.jobs.len()), (1, 1));
+        let again = ground(Some(&first));
+        assert!(Arc::ptr_eq(&first.members, &again.members) && again.jobs.len() == 1);
+        let list = site.join("machines.csv");
+        let text = fs::read_to_string(&list).unwrap();
+        fs::write(&list, format!("{text}BP004001,node-1\n")).unwrap();
+        let more = ground(Some(&again));
+        assert_eq!((more.members.len(), more.members[1].host.as_deref()), (2, Some("node-1")));
+        fs::remove_file(&list).unwrap();
+        assert!(ground(Some(&more)).members.is_empty());
+    }
 }

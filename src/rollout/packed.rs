@@ -153,10 +153,9 @@ struct Head<'a> {
     requests: usize,
 }
 
-/// What it says of one request.
+/// What it says of one request, after its name: what is not wanted is passed over unread.
 #[derive(Serialize, Deserialize)]
 struct Request<'a> {
-    name: Named,
     state: u8,
     since: When,
     attempt: u32,
@@ -259,8 +258,10 @@ impl Words {
         };
         bytes = postcard::to_extend(&head, bytes).ok()?;
         for said in &account.requests {
-            let request = self.request(said, machine, from)?;
-            bytes = postcard::to_extend(&request, bytes).ok()?;
+            let name = (said.request_id, said.job_id, said.package_id);
+            let name = self.names.of(&name, machine).map_or(Named::Itself(name), Named::At);
+            let request = postcard::to_allocvec(&self.request(said, machine, from)?).ok()?;
+            bytes = postcard::to_extend(&(name, request.as_slice()), bytes).ok()?;
         }
         Some(bytes.into_boxed_slice())
     }
@@ -270,9 +271,7 @@ impl Words {
     }
 
     fn request<'a>(&mut self, said: &'a Said, machine: MachineId, from: i64) -> Option<Request<'a>> {
-        let name = (said.request_id, said.job_id, said.package_id);
         Some(Request {
-            name: self.names.of(&name, machine).map_or(Named::Itself(name), Named::At),
             state: number(State::ALL, &said.state)?,
             since: when(said.since, from),
             attempt: said.attempt,
@@ -314,10 +313,10 @@ impl Words {
         let from = head.reported_at;
         let mut requests = Vec::new();
         for _ in 0..head.requests {
-            let (request, more) = postcard::take_from_bytes::<Request<'_>>(bytes).ok()?;
+            let ((name, request), more) = postcard::take_from_bytes::<(Named, &[u8])>(bytes).ok()?;
             bytes = more;
-            if self.is_wanted(&request, wanted) {
-                requests.push(self.said(&request, from)?);
+            if self.is_wanted(&name, wanted) {
+                requests.push(self.said(&name, &postcard::from_bytes(request).ok()?, from)?);
             }
         }
         let mut facts = BTreeMap::new();
@@ -364,10 +363,10 @@ impl Words {
         }))
     }
 
-    fn is_wanted(&self, request: &Request<'_>, wanted: Option<&Wanted>) -> bool {
+    fn is_wanted(&self, name: &Named, wanted: Option<&Wanted>) -> bool {
         let Some(wanted) = wanted else { return true };
         let by_id = |id: &RequestId| wanted.requests.contains(id);
-        match &request.name {
+        match name {
             // One that has got its place since is asked by what it is.
             Named::At(place) => match usize::try_from(*place).ok().and_then(|n| wanted.places.get(n)) {
                 Some(wanted) => *wanted,
@@ -377,8 +376,8 @@ impl Words {
         }
     }
 
-    fn said(&self, request: &Request<'_>, from: i64) -> Option<Said> {
-        let (request_id, job_id, package_id) = match &request.name {
+    fn said(&self, name: &Named, request: &Request<'_>, from: i64) -> Option<Said> {
+        let (request_id, job_id, package_id) = match name {
             Named::At(place) => *self.names.get(*place)?,
             Named::Itself(name) => *name,
         };

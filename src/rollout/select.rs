@@ -16,11 +16,11 @@ use std::process::Command;
 
 /// The site that a console shows, and what it is changed with.
 pub trait Site: Send + Sync {
-    /// What is counted, as it stands now.
+    /// What is counted, as it stands now. `before`: what it was at the last look.
     ///
     /// # Errors
     /// No site is named, or it cannot be read.
-    fn ground(&self) -> Result<Ground>;
+    fn ground(&self, before: Option<&Ground>) -> Result<Ground>;
 
     /// Such a verb of pcm on this site folder; None: there is only a share.
     fn verb(&self, words: &[String]) -> Option<Command>;

@@ -4,7 +4,7 @@
 use super::account::Account;
 use super::attention::Attention;
 use super::cache::{Cache, Heard};
-use super::collected::{self, Asks, NAME, Taken};
+use super::collected::{self, Asks, Before, NAME, Taken};
 use super::count::{Place, Row};
 use super::doc::{self, CollectedDoc, JobDoc, MachineDoc, RolloutDoc};
 use super::figures::figures;
@@ -104,6 +104,10 @@ impl Session {
         if !ask.fresh && machines.len() > FEW {
             self.collected = self.newer(ground, &cache, asks, &mut before, ask.now, &mut tell);
         }
+        // What was verified is kept with what was read.
+        if let Some(seals) = self.collected.as_mut().and_then(|(.., taken)| taken.seals.take()) {
+            cache.verified(seals);
+        }
         let looked = match self.collected {
             Some(_) => Ok(()),
             None => {
@@ -188,7 +192,9 @@ impl Session {
                 let nothing = Look::default();
                 let so_far = Read { look: &nothing, cache, collected: None, under_way: true };
                 let read = before.as_ref().map_or(so_far, |(.., taken)| Read::collected(taken));
-                match found.take(&asks, PATIENCE, |done, of| tell(&read, done, of)) {
+                let whose = ground.whose().filter(|_| asks.signed).cloned();
+                let verified = Before { whose, seals: cache.seals() };
+                match found.take(&asks, &verified, PATIENCE, |done, of| tell(&read, done, of)) {
                     Ok(taken) => taken,
                     Err(why) => {
                         not_used(&why);
@@ -284,7 +290,7 @@ impl Read<'_> {
             &ground.members,
             |machine| {
                 let said = self.said_of(machine, wanted.as_ref());
-                attention.borrow_mut().look(machine, &said, ground.whose());
+                attention.borrow_mut().look(machine, &said, ground.whose().map(Arc::as_ref));
                 ground.hear(machine, said)
             },
             |machine| only.condition.is_none_or(|condition| condition.lets_pass(machine)),

@@ -10,8 +10,9 @@ use crate::site::folder::machines::Machines;
 use crate::site::ids::{MachineId, SiteId};
 use crate::site::signed::signers::Key;
 use crate::text::SafeText;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::fmt;
+use std::sync::Arc;
 
 /// Why a report does not count.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -53,26 +54,35 @@ impl fmt::Display for Doubt {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Whose {
     site_id: SiteId,
-    keys: BTreeMap<MachineId, Key>,
-    /// Of more than one machine.
-    shared: BTreeSet<String>,
+    keys: BTreeMap<MachineId, Known>,
     counted: Counted,
 }
 
+/// What is known of one machine's key. Each look asks for it of every machine of the site: nothing is computed anew then.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Known {
+    /// As OpenSSH writes it, without its comment.
+    text: Box<str>,
+    /// More than one machine has it.
+    shared: bool,
+    /// The number of the newest report that was counted by it.
+    newest: Option<u64>,
+}
+
 impl Whose {
-    /// By the site's list of machines. `counted`: which reports were counted last.
+    /// By the site's list of machines, whose keys were read when the list was. `counted`: which reports were counted last.
     pub fn new(site_id: SiteId, machines: &Machines, counted: Counted) -> Self {
-        let (mut keys, mut texts, mut shared) = (BTreeMap::new(), BTreeSet::new(), BTreeSet::new());
+        let mut keys = BTreeMap::new();
         for (id, machine) in machines {
-            let Some(key) = machine.host_key.as_deref().and_then(|line| Key::read(line).ok()) else {
-                continue;
-            };
-            if !texts.insert(key.text()) {
-                shared.insert(key.text());
-            }
-            keys.insert(*id, key);
+            let Some(text) = machine.host_key.as_deref().and_then(without_comment) else { continue };
+            keys.insert(*id, Known { text: text.into(), shared: false, newest: newest(&counted, *id, text) });
         }
-        Self { site_id, keys, shared, counted }
+        for id in shared(&keys) {
+            if let Some(known) = keys.get_mut(&id) {
+                known.shared = true;
+            }
+        }
+        Self { site_id, keys, counted }
     }
 
     /// By a site folder that says these machines; None: nobody signs there, or reports without a signature count, too.
@@ -86,9 +96,26 @@ impl Whose {
         Ok(Some(Self::new(folder.settings.site_id.clone(), machines, folder.counted()?)))
     }
 
+    /// The same, where the list of machines says what it did, and these reports were counted last.
+    pub fn again(self: &Arc<Self>, counted: Counted) -> Arc<Self> {
+        if counted == self.counted {
+            return Arc::clone(self);
+        }
+        let mut again = Self { counted, ..Self::clone(self) };
+        for (id, known) in &mut again.keys {
+            known.newest = newest(&again.counted, *id, &known.text);
+        }
+        Arc::new(again)
+    }
+
     /// No report can be verified.
     pub fn knows_nobody(&self) -> bool {
         self.keys.is_empty()
+    }
+
+    /// The key of a machine, as OpenSSH writes it.
+    pub(super) fn key(&self, machine: MachineId) -> Option<&str> {
+        self.keys.get(&machine).map(|known| &*known.text)
     }
 
     /// What the machines say where it counts, and why not.
@@ -109,24 +136,21 @@ impl Whose {
 
     /// Why what a machine says does not count.
     pub fn disbelieved(&self, machine: MachineId, account: &Account) -> Option<Doubt> {
-        self.foreign(machine, account).or_else(|| {
-            let key = self.keys.get(&machine)?;
-            match (account.number, self.counted.newest(machine, &key.fingerprint())) {
-                (None, _) => Some(Doubt::NoNumber),
-                (Some(number), Some(newest)) if number < newest => Some(Doubt::Older),
-                (Some(_), _) => None,
-            }
+        self.foreign(machine, account).or_else(|| match (account.number, self.keys.get(&machine)?.newest) {
+            (None, _) => Some(Doubt::NoNumber),
+            (Some(number), Some(newest)) if number < newest => Some(Doubt::Older),
+            (Some(_), _) => None,
         })
     }
 
     /// Why it is not known that a machine says it, and says it to this site.
     pub fn foreign(&self, machine: MachineId, account: &Account) -> Option<Doubt> {
         let Some(key) = self.keys.get(&machine) else { return Some(Doubt::NoKey) };
-        if self.shared.contains(&key.text()) {
+        if key.shared {
             return Some(Doubt::SharedKey);
         }
         match &account.signed {
-            Signed::By(by) if *by == key.text() => {}
+            Signed::By(by) if **by == *key.text => {}
             Signed::By(_) => return Some(Doubt::OtherKey),
             Signed::Not => return Some(Doubt::NotSigned),
             Signed::Bad(bad) => return Some(Doubt::Bad(bad.clone())),
@@ -139,8 +163,9 @@ impl Whose {
         let mut counted = self.counted.clone();
         for (machine, account) in accounts {
             let Ok(account) = account else { continue };
-            if let (Some(number), Some(key)) = (account.number, self.keys.get(machine)) {
-                counted.count(*machine, number, &key.fingerprint());
+            let by = self.keys.get(machine).and_then(|key| fingerprint(&key.text));
+            if let (Some(number), Some(by)) = (account.number, by) {
+                counted.count(*machine, number, &by);
             }
         }
         counted
@@ -150,6 +175,33 @@ impl Whose {
     pub fn counted(&self) -> &Counted {
         &self.counted
     }
+}
+
+/// `TYPE KEY` of a key that is written as OpenSSH writes it, as all of the list are.
+fn without_comment(line: &str) -> Option<&str> {
+    let (kind, more) = line.split_once(' ')?;
+    let key = more.split(' ').next().unwrap_or_default();
+    line.get(..kind.len() + 1 + key.len())
+}
+
+/// The number of the newest report of a machine that was counted by this key.
+fn newest(counted: &Counted, id: MachineId, text: &str) -> Option<u64> {
+    match counted.has(id) {
+        true => counted.newest(id, &fingerprint(text)?),
+        false => None,
+    }
+}
+
+fn fingerprint(text: &str) -> Option<String> {
+    Some(Key::read(text).ok()?.fingerprint())
+}
+
+/// Those that have a key that another one has, too.
+fn shared(keys: &BTreeMap<MachineId, Known>) -> Vec<MachineId> {
+    let mut all: Vec<(&str, MachineId)> = keys.iter().map(|(id, known)| (&*known.text, *id)).collect();
+    all.sort_unstable();
+    let alike = all.chunk_by(|one, other| one.0 == other.0).filter(|alike| alike.len() > 1);
+    alike.flatten().map(|(_, id)| *id).collect()
 }
 
 #[cfg(test)]
@@ -166,8 +218,15 @@ mod tests {
 
     /// Machine 1 and 2 have keys of their own, 3 and 4 one key, 5 none.
     fn whose(counted: Counted) -> Whose {
-        let key = |n: u8| Some(signing_key(n).1.text());
-        let keys = [(1, key(1)), (2, key(2)), (3, key(3)), (4, key(3)), (5, None)];
+        // What its owner wrote behind it is no part of a key.
+        let key = |n: u8, owner: &str| Some(format!("{}{owner}", signing_key(n).1.text()));
+        let keys = [
+            (1, key(1, "")),
+            (2, key(2, " root@node-2 (new)")),
+            (3, key(3, "")),
+            (4, key(3, " node-4")),
+            (5, None),
+        ];
         let machine = |(n, host_key)| (id(n), Machine { host_key, ..Machine::new(id(n)) });
         Whose::new(site_id(), &keys.into_iter().map(machine).collect(), counted)
     }
@@ -205,6 +264,18 @@ mod tests {
         // Whatever a clock says: the number alone tells which is newer.
         let future = Account { reported_at: crate::clock::Wall::MAX_UTC, number: Some(6), ..account(1) };
         assert!(why(1, future).contains("older than one"));
+    }
+
+    #[test]
+    fn who_looks_again_goes_by_what_is_counted_by_now() {
+        let first = Arc::new(whose(Counted::default()));
+        assert!(Arc::ptr_eq(&first, &first.again(Counted::default())));
+        let mut counted = Counted::default();
+        counted.count(id(1), 9, &signing_key(1).1.fingerprint());
+        let again = first.again(counted.clone());
+        assert_eq!(*again, whose(counted));
+        assert_eq!(again.disbelieved(id(1), &account(1)), Some(Doubt::Older));
+        assert_eq!(*again.again(Counted::default()), *first);
     }
 
     #[test]

@@ -197,6 +197,11 @@ pub fn hash_bytes(bytes: &[u8]) -> ContentHash {
     hash_of(Sha256::new_with_prefix(bytes))
 }
 
+/// The SHA-256 of several, one after the other.
+pub fn digest(parts: &[&[u8]]) -> [u8; 32] {
+    parts.iter().fold(Sha256::new(), |hasher, part| hasher.chain_update(part)).finalize().into()
+}
+
 /// The SHA-256 and the number of all bytes that a reader gives.
 pub(crate) fn hash_reader(mut from: impl Read) -> std::io::Result<(ContentHash, u64)> {
     let mut hasher = Sha256::new();

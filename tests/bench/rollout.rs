@@ -183,14 +183,26 @@ fn signed() {
         fs::write(reports.join(format!("BP0{n:05}.json")), lines(n, n % 50 == 0, Some(&seal))).unwrap();
     }
     println!("{MACHINES} signed reports");
+    settle();
     rollout(dir, "signed: first count, nothing read yet", &[]);
     rollout(dir, "signed: again, nothing changed", &[]);
     timed(dir, "signed: site collect", &["site", "collect"]);
     println!("{} bytes collected", fs::metadata(dir.join("site/share/machines.collected")).unwrap().len());
-    for what in ["signed: first count, collected", "signed: again, collected"] {
-        fs::remove_dir_all(dir.join("cache")).unwrap();
-        rollout(dir, what, &[]);
+    fs::remove_dir_all(dir.join("cache")).unwrap();
+    rollout(dir, "signed: first count, collected", &[]);
+    rollout(dir, "signed: again, collected", &[]);
+    // A hundredth of the machines report, and are collected.
+    for (n, key) in keys.iter().enumerate().step_by(100) {
+        let seal = Seal { key, site_id: &site_id, serial };
+        fs::write(reports.join(format!("BP0{n:05}.json")), lines(n, true, Some(&seal))).unwrap();
     }
+    run(dir, &["site", "collect"]);
+    rollout(dir, "signed: 1 % changed, collected", &[]);
+}
+
+/// What was written just now is read once more at the next look: waits until that is over.
+fn settle() {
+    std::thread::sleep(Duration::from_secs(4));
 }
 
 /// Lets the system forget what it has read; only root may.

@@ -193,6 +193,58 @@ fn counts_are_those_of_all_hosts_by_minutes() {
     assert!(minutes.iter().all(|minute| minute["count"] == 120));
 }
 
+/// Somebody who pages: what comes before the first line that is shown is asked for by its time.
+#[test]
+fn pages_of_many_hosts_join_and_a_dead_one_holds_up_no_page() {
+    let hosts = Hosts::new(&["a", "b", "dead"]);
+    for (n, host) in [(0, "a"), (1, "b")] {
+        hosts.append(host, &(0..20).map(|i| line(2 * i + n, &format!("{host}-{i:02}"))).collect::<String>());
+    }
+    let refuses = "echo 'ssh: connect to host dead port 22: Connection refused' >&2; exit 255";
+    fs::write(hosts.at("dead").join("answers"), refuses).unwrap();
+    let (mut until, mut pages, mut found) = ("2013-11-24T01:00:00Z".to_owned(), 0, Vec::new());
+    loop {
+        let page = hosts.pcm(&["--hosts", "a,b,dead", "x.log", "--json", "-n", "7", "--until", &until]);
+        assert_eq!(page.status.code(), Some(2), "{}", text(&page));
+        assert!(err(&page).contains("Connection refused"), "each page says who is missing: {}", text(&page));
+        let rows = out(&page);
+        let rows: Vec<Value> = rows
+            .lines()
+            .map(|row| serde_json::from_str::<Value>(row).unwrap())
+            .filter(|row| row["text"].is_string())
+            .collect();
+        let Some(first) = rows.first() else { break };
+        assert!(rows.len() <= 7);
+        until = first["time"].as_str().unwrap().to_owned();
+        let texts: Vec<String> = rows.iter().map(|row| row["text"].as_str().unwrap().to_owned()).collect();
+        found.splice(0..0, texts);
+        pages += 1;
+    }
+    let all: Vec<String> = (0..20).flat_map(|i| ["a", "b"].map(|host| format!("{host}-{i:02}"))).collect();
+    assert_eq!((pages, found), (6, all), "nothing twice, and nothing lost");
+}
+
+/// One that never answers.
+#[test]
+fn a_dead_host_holds_up_neither_what_is_followed_nor_what_is_counted() {
+    let hosts = Hosts::new(&["a", "dead"]);
+    fs::write(hosts.at("dead").join("answers"), "exec sleep 600").unwrap();
+    hosts.append("a", &(0..90).map(|n| line(n, &format!("a-{n:03}."))).collect::<String>());
+    let following = Following::start(&hosts, &["--hosts", "dead,a", "x.log", "-f"]);
+    following.wait("a-089.");
+    hosts.append("a", &line(91, "a-090."));
+    following.wait("a-090.");
+    drop(following);
+    let counted = hosts.pcm(&["--hosts", "dead,a", "x.log", "-c", "--json"]);
+    assert_eq!(counted.status.code(), Some(2), "{}", text(&counted));
+    let doc: Value = serde_json::from_str(&out(&counted)).unwrap();
+    assert_eq!(doc["count"], 91, "{doc}");
+    let by_minute: Vec<_> =
+        doc["minutes"].as_array().unwrap().iter().map(|minute| &minute["count"]).collect();
+    assert_eq!(by_minute, [60, 31]);
+    assert!(err(&counted).contains("dead: nothing came within 10s"), "{}", text(&counted));
+}
+
 /// A `pcm log --hosts -f` that writes into a file.
 struct Following {
     child: Child,

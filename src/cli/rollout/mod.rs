@@ -38,18 +38,18 @@ pub fn run(app: &App, args: &RolloutArgs) -> Result<Exit> {
         return plugin::run(app, args);
     }
     let asked = Asked::of(args)?;
-    let mut session = Session::default();
+    let mut looks = Looks::default();
     if args.watch {
-        return watch(app, args, &asked, &mut session);
+        return watch(app, args, &asked, &mut looks);
     }
     if args.wait {
         if share_alone(&app.setup, &args.folder).is_some() {
             let message = "--wait needs the site folder: a share does not say which phase a job has reached";
             return Err(Failure::new(Exit::Usage, "usage", message, "Name the site folder: --folder DIR"));
         }
-        return wait(app, args, &asked, &mut session);
+        return wait(app, args, &asked, &mut looks);
     }
-    let doc = look(&mut session, app, args, &asked)?;
+    let doc = look(&mut looks, app, args, &asked)?;
     if let Some(file) = &args.openmetrics {
         if !doc.whole {
             let message =
@@ -73,7 +73,7 @@ pub fn run(app: &App, args: &RolloutArgs) -> Result<Exit> {
     } else {
         app.out.view(&doc, || shown::page(app, &doc, args.job.is_some()))?;
     }
-    save(&mut session, app);
+    save(&mut looks, app);
     Ok(exit(&doc, &asked))
 }
 
@@ -111,9 +111,15 @@ pub(super) fn share_alone<'a>(setup: &'a Setup, named: &FolderArgs) -> Option<&'
 }
 
 /// What the flags name: with `--share` and no site folder, the share alone.
-pub(super) fn ground(app: &App, named: &FolderArgs, job: Option<JobId>) -> Result<Ground> {
+/// `before`: what it was at the last look.
+pub(super) fn ground(
+    app: &App,
+    named: &FolderArgs,
+    job: Option<JobId>,
+    before: Option<&Ground>,
+) -> Result<Ground> {
     let programs = lint::programs(app);
-    let means = Means { programs: &programs, needs: &|share| app.needs(share), now: app.now };
+    let means = Means { programs: &programs, needs: &|share| app.needs(share), now: app.now, before };
     let ground = match share_alone(&app.setup, named) {
         None => {
             let elsewhere = app.setup.flags.shares.first().map(PathBuf::as_path);
@@ -127,23 +133,32 @@ pub(super) fn ground(app: &App, named: &FolderArgs, job: Option<JobId>) -> Resul
     }
 }
 
+/// What is kept between two looks: what was counted, and what was read.
+#[derive(Default)]
+struct Looks {
+    ground: Option<Ground>,
+    session: Session,
+}
+
 /// Counts, as things stand now.
-fn look(session: &mut Session, app: &App, args: &RolloutArgs, asked: &Asked) -> Result<RolloutDoc> {
-    let ground = ground(app, &args.folder, args.job)?;
+fn look(looks: &mut Looks, app: &App, args: &RolloutArgs, asked: &Asked) -> Result<RolloutDoc> {
+    let Looks { ground: known, session } = looks;
+    let ground = ground(app, &args.folder, args.job, known.as_ref())?;
+    let ground = &*known.insert(ground);
     let mut tell = progress(app);
     let ask = Ask { now: app.now, fresh: args.fresh, everything: asked.condition.is_some() };
-    let read = session.read(&ground, ask, |_, done, of| tell(done, of))?;
+    let read = session.read(ground, ask, |_, done, of| tell(done, of))?;
     let only = Only { condition: asked.condition.as_ref(), written: args.condition.as_deref() };
-    let mut doc = read.doc(&ground, only, args.job.is_some(), app.now);
+    let mut doc = read.doc(ground, only, args.job.is_some(), app.now);
     session.foretell(&mut doc);
     doc.warnings = session.said();
     Ok(doc)
 }
 
 /// Keeps what was read.
-fn save(session: &mut Session, app: &App) {
-    session.save();
-    session.said().into_iter().for_each(|said| app.out.note(said));
+fn save(looks: &mut Looks, app: &App) {
+    looks.session.save();
+    looks.session.said().into_iter().for_each(|said| app.out.note(said));
 }
 
 /// Says how far reading is, to whoever sits there.
@@ -219,12 +234,12 @@ fn without_times(mut doc: Value) -> Value {
     doc
 }
 
-fn watch(app: &App, args: &RolloutArgs, asked: &Asked, session: &mut Session) -> Result<Exit> {
+fn watch(app: &App, args: &RolloutArgs, asked: &Asked, looks: &mut Looks) -> Result<Exit> {
     let mut last = None;
     loop {
         let began = facts::monotonic();
         let app = at_this_time(app);
-        match look(session, &app, args, asked) {
+        match look(looks, &app, args, asked) {
             Ok(doc) => {
                 let at = doc.at;
                 let now = serde_json::to_value(&doc).ok().map(without_times);
@@ -244,7 +259,7 @@ fn watch(app: &App, args: &RolloutArgs, asked: &Asked, session: &mut Session) ->
                         }
                     }
                 }
-                save(session, &app);
+                save(looks, &app);
             }
             // It may come back.
             Err(failure) if last.is_some() => app.out.note(failure.message),
@@ -254,13 +269,13 @@ fn watch(app: &App, args: &RolloutArgs, asked: &Asked, session: &mut Session) ->
     }
 }
 
-fn wait(app: &App, args: &RolloutArgs, asked: &Asked, session: &mut Session) -> Result<Exit> {
+fn wait(app: &App, args: &RolloutArgs, asked: &Asked, looks: &mut Looks) -> Result<Exit> {
     let start = facts::monotonic();
     let mut last: Option<RolloutDoc> = None;
     loop {
         let began = facts::monotonic();
         let app = at_this_time(app);
-        match look(session, &app, args, asked) {
+        match look(looks, &app, args, asked) {
             Ok(doc) => {
                 passed_over(&app, args, last.as_ref(), &doc);
                 last = Some(doc);
@@ -269,7 +284,7 @@ fn wait(app: &App, args: &RolloutArgs, asked: &Asked, session: &mut Session) -> 
             Err(failure) if last.is_some() => app.out.note(failure.message),
             Err(failure) => return Err(failure),
         }
-        save(session, &app);
+        save(looks, &app);
         let now = facts::monotonic();
         let late = asked.timeout.is_some_and(|timeout| now.since(start) >= timeout);
         let Some(doc) = &mut last else { continue };

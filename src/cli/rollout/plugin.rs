@@ -1,12 +1,11 @@
 //! `pcm rollout --check`: one line for a monitoring system, with performance data, and its exit statuses: 0 ok, 1 warning,
 //! 2 critical, 3 where nothing can be said.
 
-use super::{Asked, figure, look, save, those, wrong};
+use super::{Asked, Looks, figure, look, save, those, wrong};
 use crate::cli::App;
 use crate::cli::args::RolloutArgs;
 use crate::error::{Exit, Result};
 use crate::rollout::doc::{JobDoc, RolloutDoc};
-use crate::rollout::session::Session;
 use crate::rollout::words::grouped;
 use crate::site::expression::Expression;
 use crate::site::expression::measure::{Figure, Measure};
@@ -68,9 +67,9 @@ fn counted(app: &App, args: &RolloutArgs) -> Result<(Says, String)> {
     };
     let (warn, crit) = (measure("warn", args.warn.as_deref())?, measure("crit", args.crit.as_deref())?);
     let crit = crit.unwrap_or(Expression::Test(Measure::halted()));
-    let mut session = Session::default();
-    let doc = look(&mut session, app, args, &Asked::of(args)?)?;
-    save(&mut session, app);
+    let mut looks = Looks::default();
+    let doc = look(&mut looks, app, args, &Asked::of(args)?)?;
+    save(&mut looks, app);
     Ok(judged(&doc, warn.as_ref(), &crit))
 }
 

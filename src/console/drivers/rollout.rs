@@ -85,7 +85,7 @@ fn look(
     wished: &Receiver<Wish>,
 ) -> Result<(), Over> {
     let now = System::now();
-    let ground = match site.ground() {
+    let ground = match site.ground(known.as_ref()) {
         Ok(ground) => known.insert(ground),
         Err(failure) => return desk.tell(News::Fault(failure)),
     };

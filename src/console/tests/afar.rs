@@ -165,7 +165,7 @@ fn the_rest_is_taken_back_and_what_has_begun_is_said_to_go_on() {
 fn what_keeps_a_machine_from_being_reached_is_said_before() {
     let mut stage = waiting(80, 24);
     let first = rows(&stage, 1)[0];
-    let members = &mut stage.site.as_mut().unwrap().ground.members;
+    let members = std::sync::Arc::make_mut(&mut stage.site.as_mut().unwrap().ground.members);
     members.iter_mut().filter(|member| member.machine == first).for_each(|member| member.host = None);
     stage.keys("F5");
     for key in ["r", "d", "D", "h", "H", "c", "l"] {

@@ -48,7 +48,10 @@ fn console_by_hand() {
 struct NoSite;
 
 impl crate::rollout::select::Site for NoSite {
-    fn ground(&self) -> crate::error::Result<crate::rollout::ground::Ground> {
+    fn ground(
+        &self,
+        _: Option<&crate::rollout::ground::Ground>,
+    ) -> crate::error::Result<crate::rollout::ground::Ground> {
         let (exit, remedy) = (crate::error::Exit::Usage, "Name it with --folder DIR");
         Err(crate::error::Failure::new(exit, "no-site-folder", "no site folder is named", remedy))
     }
@@ -57,7 +60,7 @@ impl crate::rollout::select::Site for NoSite {
         &self,
         _: &[crate::site::ids::MachineId],
     ) -> crate::error::Result<Vec<Result<crate::host::ssh::Reach, crate::text::SafeText>>> {
-        self.ground().map(|_| Vec::new())
+        self.ground(None).map(|_| Vec::new())
     }
 
     fn verb(&self, _words: &[String]) -> Option<std::process::Command> {

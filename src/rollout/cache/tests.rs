@@ -36,7 +36,7 @@ fn what_was_read_is_there_at_the_next_look_and_what_is_gone_is_not() {
     let mut cache = Cache::open(&folder, "c.db");
     assert_eq!(cache.stood().len(), 10);
     assert_eq!((cache.stood()[&id(3)], cache.heard(id(3))), (looked(3), Some(account(3))));
-    assert!(cache.is_good(id(3)) && cache.has(id(9)) && !cache.is_good(id(9)) && !cache.has(id(10)));
+    assert_eq!([3, 9, 10].map(|n| cache.is_good(id(n))), [Some(true), Some(false), None]);
     assert_eq!((cache.heard(id(9)), cache.heard(id(10))), (Some(Err("damaged".into())), None));
     cache.put(id(3), looked(33), &account(8));
     cache.keep(&(0..5).map(id).collect());
@@ -46,8 +46,11 @@ fn what_was_read_is_there_at_the_next_look_and_what_is_gone_is_not() {
     let (of, curve) = (Of { job_id, request_id, percent: 500 }, Vec::new());
     let foretold = Foretold { of, at: now, targets: 9, done: 3, curve };
     cache.forecasts.keep(foretold.clone());
+    let seals = Seals::of(vec![[7; 32], [3; 32]]);
+    cache.verified(seals.clone());
     cache.save();
     let cache = Cache::open(&folder, "c.db");
+    assert_eq!(cache.seals(), seals);
     assert_eq!((cache.looked(), cache.forecasts.all()), (Some(now), &[foretold][..]));
     assert_eq!((cache.stood().len(), cache.heard(id(3)), cache.heard(id(9))), (5, Some(account(8)), None));
     let bytes: usize = cache.rows.values().map(|kept| kept.said.len()).sum();

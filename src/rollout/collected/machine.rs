@@ -1,8 +1,8 @@
 //! What stands in the file of one machine, written and read again: its summary and signature as its report has them, what
 //! else the report says of it, and its requests.
 
-use super::Asks;
 use super::rows::{self, Rows};
+use super::{Asks, NONE};
 use crate::clock::Wall;
 use crate::rollout::account::{Account, MOST_FACTS, Signed, bounded, of_week, short};
 use crate::rollout::cache::Heard;
@@ -81,7 +81,7 @@ struct Alone {
 /// The lines of a machine whose report says nothing.
 pub fn silent_lines(machine: MachineId, why: &SafeText) -> Vec<u8> {
     let line = Line { machine, why: Some(why.clone()), told: None, alone: None };
-    let mut lines = b"{}\n{}\n".to_vec();
+    let mut lines = [NONE, NONE].concat();
     lines.extend(serde_json::to_vec(&line).unwrap_or_default());
     lines.extend(b"\n[]\n");
     lines
@@ -123,8 +123,8 @@ pub fn lines(machine: MachineId, account: &Account, report: &[u8]) -> Vec<u8> {
     };
     let alone = summary.is_none().then_some(alone);
     let line = Line { machine, why: None, told: Some(told), alone };
-    let mut lines = summary.unwrap_or(b"{}\n").to_vec();
-    lines.extend(signature.unwrap_or(b"{}\n"));
+    let mut lines = summary.unwrap_or(NONE).to_vec();
+    lines.extend(signature.unwrap_or(NONE));
     lines.extend(serde_json::to_vec(&line).unwrap_or_default());
     lines.push(b'\n');
     lines.extend(rows::write(&account.requests));
@@ -132,8 +132,15 @@ pub fn lines(machine: MachineId, account: &Account, report: &[u8]) -> Vec<u8> {
     lines
 }
 
-/// What one machine says, bounded as what its report says.
-pub(super) fn hear(summary: &[u8], signature: &[u8], line: Line, rows: &[u8], asks: &Asks) -> Heard {
+/// What one machine says, bounded as what its report says. `known`: by this key the same signature was verified before.
+pub(super) fn hear(
+    summary: &[u8],
+    signature: &[u8],
+    line: Line,
+    rows: &[u8],
+    asks: &Asks,
+    known: Option<&str>,
+) -> Heard {
     if let Some(why) = line.why {
         return Err(short(&why));
     }
@@ -141,7 +148,7 @@ pub(super) fn hear(summary: &[u8], signature: &[u8], line: Line, rows: &[u8], as
     let Some(told) = line.told else { return Err(bad("there is nothing")) };
     let rows = Rows::read(rows, asks.requests.as_ref()).map_err(|e| bad(&e.to_string()))?;
     let (alone, states) = match summary {
-        b"{}\n" => (line.alone, None),
+        none if none == NONE => (line.alone, None),
         summary if summary.len() > MAX_SUMMARY => return Err(bad("its summary is too long")),
         bytes => {
             let summary = Summary::read(bytes).map_err(|e| bad(&e.to_string()))?;
@@ -161,9 +168,11 @@ pub(super) fn hear(summary: &[u8], signature: &[u8], line: Line, rows: &[u8], as
             (Some(alone), Some(summary.states))
         }
     };
-    let signed = match (asks.signed, signature) {
-        (false, _) | (true, b"{}\n") => Signed::Not,
-        (true, third) => {
+    let signed = match (asks.signed, signature, known) {
+        (false, ..) => Signed::Not,
+        (true, third, _) if third == NONE => Signed::Not,
+        (true, _, Some(key)) => Signed::By(key.to_owned()),
+        (true, third, None) => {
             let sealed = Sealed::read(summary, third).map_err(|e| bad(&e.to_string()))?;
             Signed::from(Some(sealed))
         }

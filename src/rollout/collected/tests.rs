@@ -5,6 +5,8 @@ use super::*;
 use crate::rollout::account::Signed;
 use crate::rollout::collect::collect;
 use crate::rollout::reports::{NOT_YET, account_of};
+use crate::site::folder::counted::Counted;
+use crate::site::folder::machines::Machine;
 use crate::site::ids::tests::machine as id;
 use crate::site::index::MAX_JOBS;
 use crate::site::report::seal::HostKey;
@@ -53,7 +55,7 @@ fn collected(share: &Path, machines: &BTreeSet<MachineId>) -> (Header, Vec<u8>) 
 }
 
 fn take(share: &Path, asks: &Asks) -> Result<Taken, SafeText> {
-    find(share, &site_id(), now(), PATIENCE)?.unwrap().take(asks, PATIENCE, |_, _| {})
+    find(share, &site_id(), now(), PATIENCE)?.unwrap().take(asks, &Before::default(), PATIENCE, |_, _| {})
 }
 
 #[test]
@@ -143,6 +145,49 @@ fn what_a_machine_has_not_signed_is_not_believed_of_it() {
     assert!(heard(other.as_bytes(), true).unwrap_err().as_str().contains("its summary is of BP050001"));
 }
 
+/// Most of what a collector writes is what it wrote before: only what is new is computed.
+#[test]
+fn what_was_verified_is_not_computed_again_and_nothing_else_is_believed_for_it() {
+    let [keys, others] = [(); 2].map(|()| tempfile::tempdir().unwrap());
+    let [key, other] = [&keys, &others].map(|dir| HostKey::make(dir.path()).unwrap());
+    let whose = |key: &HostKey| {
+        let line = |n: usize| (id(n), Machine { host_key: Some(key.key().line()), ..Machine::new(id(n)) });
+        let own = [1].into_iter().map(line).collect();
+        Some(Arc::new(Whose::new(site_id(), &own, Counted::default())))
+    };
+    let report = bytes(1, 3, Some(&key));
+    let account = account_of(&report, id(1), now()).unwrap();
+    let good = lines(id(1), &account, &report);
+    let asks = asks(machines(3), true);
+    let hear = |lines: &[u8], before: &Before| {
+        let mut says = parse(lines, &asks, before).unwrap();
+        (says.heard.remove(0).1.unwrap().signed, says.seals)
+    };
+    let nothing = Before { whose: whose(&key), seals: Seals::default() };
+    let (signed, seals) = hear(&good, &nothing);
+    assert_eq!((signed, seals.len()), (account.signed.clone(), 1));
+    let verified = Before { seals: Seals::of(seals.clone()), ..nothing.clone() };
+    assert_eq!(hear(&good, &verified), (account.signed.clone(), seals.clone()));
+    // What is said to be verified is not computed: this is how it is known that it is not.
+    let forged =
+        String::from_utf8(good.clone()).unwrap().replacen("\"host\":\"host\"", "\"host\":\"hosT\"", 1);
+    let by_line: Vec<&[u8]> = forged.as_bytes().split_inclusive(|b| *b == b'\n').collect();
+    let of_forged = seal(&key.key().text(), by_line[0], by_line[1]);
+    let believed = Before { seals: Seals::of(vec![of_forged]), ..nothing.clone() };
+    assert_eq!(hear(forged.as_bytes(), &believed).0, Signed::By(key.key().text()));
+    // Another summary, and the same where the machine's key is another one by now.
+    let (signed, seals) = hear(forged.as_bytes(), &verified);
+    assert!(matches!(signed, Signed::Bad(_)) && seals.is_empty());
+    let renewed = Before { whose: whose(&other), ..verified.clone() };
+    assert_eq!(
+        hear(&good, &renewed),
+        (account.signed, Vec::new()),
+        "it is by a key, and not by the machine's"
+    );
+    let nobody = Before { whose: None, ..believed };
+    assert!(matches!(hear(forged.as_bytes(), &nobody).0, Signed::Bad(_)));
+}
+
 #[test]
 fn one_that_is_old_damaged_or_of_somebody_else_is_not_used_and_says_why() {
     let dir = tempfile::tempdir().unwrap();
@@ -153,8 +198,9 @@ fn one_that_is_old_damaged_or_of_somebody_else_is_not_used_and_says_why() {
     let (_, whole) = collected(share, &all);
     let file = share.join(NAME);
     let why = |site: &SiteId, now: Wall| {
-        let found = find(share, site, now, PATIENCE)
-            .and_then(|found| found.unwrap().take(&asks(all.clone(), false), PATIENCE, |_, _| {}));
+        let found = find(share, site, now, PATIENCE).and_then(|found| {
+            found.unwrap().take(&asks(all.clone(), false), &Before::default(), PATIENCE, |_, _| {})
+        });
         found.map(|_| ()).unwrap_err().to_string()
     };
     let old = why(&site_id(), now() + TimeDelta::hours(3));
@@ -249,6 +295,21 @@ fn what_is_forged_costs_no_more_than_what_a_report_says() {
 }
 
 #[test]
+fn where_one_still_reads_it_nobody_else_is_sent() {
+    let dir = tempfile::tempdir().unwrap();
+    put(dir.path(), 1, &bytes(1, 3, None));
+    collected(dir.path(), &machines(3));
+    // As one does whose share hangs.
+    let hangs = find(dir.path(), &site_id(), now(), PATIENCE).unwrap();
+    let why = find(dir.path(), &site_id(), now(), PATIENCE).unwrap_err();
+    assert!(why.as_str().contains("cannot be read: what read it before still waits"), "{why}");
+    drop(hangs);
+    for _ in 0..2 {
+        assert_eq!(take(dir.path(), &asks(machines(3), false)).unwrap().look.read, 1);
+    }
+}
+
+#[test]
 fn reading_it_says_how_far_it_is() {
     let dir = tempfile::tempdir().unwrap();
     let mut writer = Writer::new("BP0".parse().unwrap(), site_id(), 9, now());
@@ -257,7 +318,9 @@ fn reading_it_says_how_far_it_is() {
     fs::write(dir.path().join(NAME), writer.bytes().unwrap().1).unwrap();
     let found = find(dir.path(), &site_id(), now(), PATIENCE).unwrap().unwrap();
     let mut told = Vec::new();
-    found.take(&asks(machines(5), false), PATIENCE, |done, of| told.push((done, of))).unwrap();
+    found
+        .take(&asks(machines(5), false), &Before::default(), PATIENCE, |done, of| told.push((done, of)))
+        .unwrap();
     assert!(told.into_iter().eq((1..=9).map(|done| (done, 9))));
 }
 

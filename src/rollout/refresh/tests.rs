@@ -74,6 +74,21 @@ fn what_was_written_just_now_is_read_once_more() {
 }
 
 #[test]
+fn where_one_still_waits_nobody_else_is_sent_and_what_is_kept_stays() {
+    let share = share(3);
+    let mut cache = Cache::nowhere();
+    assert_eq!(look(share.path(), 3, &mut cache).read, 3);
+    let hangs = waiting::send(share.path(), What::Reports).unwrap();
+    let machines = (0..3).map(id).collect();
+    let wait = Duration::from_secs(60);
+    let why = refresh(share.path(), &machines, &mut cache, wait, now(), |_, _, _, _| {}).unwrap_err();
+    assert!(why.as_str().contains("does not answer: what read it before still waits"), "{why}");
+    assert!((0..3).all(|n| cache.has(id(n))));
+    drop(hangs);
+    assert_eq!(look(share.path(), 3, &mut cache).read, 3);
+}
+
+#[test]
 fn without_a_share_there_is_a_reason_and_without_reports_nobody_has_reported() {
     let dir = tempfile::tempdir().unwrap();
     let mut cache = Cache::nowhere();

@@ -23,6 +23,11 @@ impl Counted {
         self.0.get(&machine).filter(|(_, by)| by == fingerprint).map(|(number, _)| *number)
     }
 
+    /// A report of this machine was counted, whoever signed it.
+    pub fn has(&self, machine: MachineId) -> bool {
+        self.0.contains_key(&machine)
+    }
+
     /// It was counted.
     pub fn count(&mut self, machine: MachineId, number: u64, fingerprint: &str) {
         self.0.insert(machine, (number, fingerprint.to_owned()));

@@ -75,6 +75,11 @@ pub struct Source {
 }
 
 impl Source {
+    /// Of somebody who knows what the list of machines says, by its hash: where it still says that, none of them are read.
+    pub fn of_list(list: &ContentHash) -> Self {
+        Self { list: Some(list.clone()), ..Self::default() }
+    }
+
     /// The bytes of the list of machines, by their hash; None: there is no list.
     pub fn list(&self) -> Option<&ContentHash> {
         self.list.as_ref()
