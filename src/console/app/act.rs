@@ -1,7 +1,7 @@
 //! What each command does, and what typed keys do where text is typed.
 
 use super::copy::MAX_COPY;
-use super::dialog::{Confirm, JobOutcome, Outcome, SaveAs, Saving};
+use super::dialog::{Confirm, Contents, JobOutcome, Outcome, SaveAs, Saving};
 use super::event::Effect;
 use super::list::Scroll;
 use super::overlay::{Details, Overlay, Palette};
@@ -50,6 +50,14 @@ impl App {
             Id::Details => self.details(),
             Id::Explain => match self.subject() {
                 Some(request) => self.open(Overlay::Explain(request, Scroll::default())),
+                None => Vec::new(),
+            },
+            Id::Evidence => match self.subject() {
+                Some(request) => {
+                    let (on, zone) = (self.data.host(), &self.options.zone);
+                    let save = SaveAs::evidence(request, on, self.now, zone);
+                    self.open(Overlay::Save(Box::new(save)))
+                }
                 None => Vec::new(),
             },
             Id::Check => {
@@ -495,9 +503,17 @@ impl App {
                     self.say("nothing was saved", false);
                     Vec::new()
                 }
-                Saving::Write(path, lines) => {
+                Saving::Write(path, Contents::Lines(lines)) => {
                     self.overlays.pop();
                     vec![Effect::Save { path, lines }]
+                }
+                Saving::Write(path, Contents::Evidence { request, .. }) => {
+                    self.overlays.pop();
+                    self.say(
+                        safe!("evidence of {request} is gathered; what becomes of it is said here"),
+                        false,
+                    );
+                    vec![Effect::Evidence { path, request }]
                 }
             },
             Some(_) => Vec::new(),

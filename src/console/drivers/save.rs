@@ -40,7 +40,7 @@ pub fn start(to: &Sender<Incoming>) -> std::io::Result<Sender<Job>> {
 }
 
 /// `~/` is the home folder, as a shell would have it.
-fn expand(path: &str, home: Option<&Path>) -> PathBuf {
+pub(super) fn expand(path: &str, home: Option<&Path>) -> PathBuf {
     match (path.strip_prefix("~/"), home) {
         (Some(rest), Some(home)) => home.join(rest),
         _ => PathBuf::from(path),

@@ -115,4 +115,5 @@ matrix! {
     week "t";
     problems "w";
     save "3 S";
+    evidence "2 j : 'evidence Enter";
 }
