@@ -8,6 +8,7 @@ use crate::check::CheckingClient;
 use crate::clock::Zone;
 use crate::error::{Exit, Failure, Result};
 use crate::executor::client::Client;
+use crate::host::programs;
 use crate::host::ssh::Reach;
 use crate::rollout::ground::Ground;
 use crate::rollout::select::Site;
@@ -15,6 +16,7 @@ use crate::site::folder::machines::Machine;
 use crate::site::folder::{Folder, malformed};
 use crate::site::ids::MachineId;
 use crate::text::SafeText;
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::Arc;
@@ -51,9 +53,26 @@ fn start(app: &App, flags: &ConsoleFlags, place: Place, rollout: bool, title: Op
         zone: Some(app.zone.clone()),
         site_zone,
         rollout,
+        own: own(&app.setup),
     };
     let site = Arc::new(Shown { app: app.clone(), place, is_demo });
     crate::console::run(options, Arc::new(client), site, &setup.layout, &setup.config)
+}
+
+/// This program, with the flags by which it means the installation of this console. A state folder of the system is not named: what
+/// belongs to it lies elsewhere than below one that is.
+fn own(setup: &Setup) -> Vec<OsString> {
+    let Ok(program) = programs::own_executable() else { return Vec::new() };
+    let layout = &setup.layout;
+    let mut words: Vec<OsString> = vec![program.into(), "--config".into(), layout.config.clone().into()];
+    if layout.socket == layout.state.join("pcm.sock") {
+        words.extend(["--state".into(), layout.state.clone().into()]);
+    }
+    if let Some(machine) = setup.flags.machine {
+        words.extend(["--machine".into(), machine.to_string().into()]);
+    }
+    words.extend(setup.flags.shares.iter().flat_map(|share| ["--share".into(), share.clone().into()]));
+    words
 }
 
 /// Where the site of a console is. It is asked for once, when the console starts: what is shown and what is changed stay the
@@ -195,6 +214,20 @@ mod tests {
         let own = Place::of_demo(Some("/demo/site".into()));
         assert_eq!(own.named().unwrap().folder.unwrap(), Path::new("/demo/site"));
         assert_eq!(verb(&own).unwrap(), ["job", "--folder", "/demo/site", "--config", "/demo/pcm.toml"]);
+    }
+
+    #[test]
+    fn another_process_of_it_means_the_same_installation() {
+        let mut meant = setup(&["/mnt/share"]);
+        meant.flags.machine = Some("BP004000".parse().unwrap());
+        let words = |setup: &Setup| {
+            let words = own(setup).into_iter().skip(1).map(|word| word.to_str().unwrap().to_owned());
+            words.collect::<Vec<_>>().join(" ")
+        };
+        let flags = "--config /demo/pcm.toml --state /demo/state --machine BP004000 --share /mnt/share";
+        assert_eq!(words(&meant), flags);
+        meant = Setup { layout: Layout::system(), ..setup(&[]) };
+        assert!(!words(&meant).contains("--state"), "{}", words(&meant));
     }
 
     #[test]

@@ -21,6 +21,7 @@ use crate::host::terminal;
 use crate::rollout::select::Site;
 use crate::safe;
 use crate::text::SafeText;
+use std::ffi::OsString;
 use std::io::IsTerminal;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -48,6 +49,8 @@ pub struct Options {
     pub site_zone: Option<Zone>,
     /// View 5 is shown first.
     pub rollout: bool,
+    /// This program, with the flags that say which installation is meant.
+    pub own: Vec<OsString>,
 }
 
 /// Runs the console until the operator quits it or the terminal is gone.
@@ -95,6 +98,7 @@ pub fn run(
     let wishes = drivers::rollout::start(Arc::clone(&site), &to).map_err(failed)?;
     let hands = drivers::afar::Hands::new(Arc::clone(&site), to.clone());
     let save = drivers::save::start(&to).map_err(failed)?;
+    let evidence = drivers::evidence::start(options.own.clone(), &to).map_err(failed)?;
     let logs = logs::start(logs::follow(layout, config, app.options.zone.clone()), &to).map_err(failed)?;
     let whole = drivers::whole::start(logs::patterns(layout, config), app.options.zone.clone(), &to)
         .map_err(failed)?;
@@ -123,6 +127,7 @@ pub fn run(
         whole,
         discard,
         save,
+        evidence,
         out,
         pace,
         resumed: None,

@@ -7,7 +7,7 @@ use super::app::{App, Effect, Event};
 use super::drivers::afar::Hands;
 use super::drivers::clipboard::{Way, sequence};
 use super::drivers::keys::Keys;
-use super::drivers::{Incoming, ask::Asker, save};
+use super::drivers::{Incoming, ask::Asker, evidence, save};
 use super::term::out::Out;
 use super::term::pace::{Pace, Wanted};
 use super::term::{self, Guard, Screen, leave_dead};
@@ -36,6 +36,8 @@ pub struct Console {
     pub(super) discard: Sender<Box<Answer>>,
     /// Writes what is saved.
     pub(super) save: Sender<save::Job>,
+    /// Has archives about requests made.
+    pub(super) evidence: Sender<evidence::Job>,
     pub(super) out: Out,
     pub(super) pace: Pace,
     /// When Ctrl-Z was last come back from.
@@ -203,6 +205,9 @@ impl Console {
                 }
                 Effect::Save { path, lines } => {
                     let _ = self.save.send((path, lines));
+                }
+                Effect::Evidence { path, request } => {
+                    let _ = self.evidence.send((path, request));
                 }
                 Effect::Copy(lines) => {
                     let way = Way::of(|name| std::env::var(name).ok());

@@ -155,7 +155,7 @@ mod tests {
 
     #[test]
     fn only_all_of_an_archive_is_whole() {
-        let text: Vec<u8> = (0..400_000_u32).flat_map(|n| (n * n).to_le_bytes()).collect();
+        let text: Vec<u8> = (0..400_000_u32).flat_map(|n| n.wrapping_mul(n).to_le_bytes()).collect();
         for text in [&b""[..], b"a", &[b'x'; 300_000], &text] {
             for level in [CompressionLevel::Fastest, CompressionLevel::Uncompressed] {
                 let packed = compress_to_vec(text, level);

@@ -216,6 +216,11 @@ pub struct Talk {
 }
 
 impl Ready {
+    /// A call of another program, with the same pipes and limits.
+    pub fn of(command: Command) -> Ready {
+        Ready { command, known: None }
+    }
+
     /// Starts it with pipes; what it says on standard error is kept for its end.
     ///
     /// # Errors

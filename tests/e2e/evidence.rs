@@ -428,3 +428,29 @@ fn what_another_machine_sends_is_a_whole_archive_or_no_file() {
     assert!(text(&output).contains("MANIFEST in it lists its parts"), "{}", text(&output));
     assert_eq!(fs::read(&file).unwrap(), fs::read(&good).unwrap());
 }
+
+#[test]
+fn the_console_has_the_archive_made_beside_it_and_says_where_it_is() {
+    let site = ran();
+    let _service = site.service();
+    make_dir(&site.path("f"));
+    let file = site.path("f/x.tar.zst");
+    let mut console = Terminal::start(&site.command(&["--read-only"]), 100, 30);
+    console.wait("BP0000Y");
+    console.keys("2");
+    console.wait("Executed");
+    console.keys(":evidence\r");
+    console.wait("SAVE evidence-BP0000Y");
+    console.keys(&format!("\x15{}\r", file.display()));
+    console.wait("evidence of BP0000Y: ");
+    console.wait_until("what is made", |screen| screen.contains("x.tar.zst"));
+    assert!(opened(&file).0.contains_key("transcripts/BP0000Y-1.log"));
+    assert_eq!(fs::metadata(&file).unwrap().permissions().mode() & 0o777, 0o600);
+    // What is there is never replaced.
+    console.keys(":evidence\r");
+    console.wait("SAVE evidence-BP0000Y");
+    console.keys(&format!("\x15{}\r", file.display()));
+    console.wait("there is such a file already");
+    assert_eq!(fs::read_dir(site.path("f")).unwrap().count(), 1);
+    assert_eq!(console.quit('q'), 0);
+}

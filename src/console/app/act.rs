@@ -1,7 +1,7 @@
 //! What each command does, and what typed keys do where text is typed.
 
 use super::copy::MAX_COPY;
-use super::dialog::{Confirm, JobOutcome, Outcome, SaveAs, Saving};
+use super::dialog::{Confirm, Contents, JobOutcome, Outcome, SaveAs, Saving};
 use super::event::Effect;
 use super::list::Scroll;
 use super::overlay::{Details, Overlay, Palette, RecordView};
@@ -53,6 +53,14 @@ impl App {
                 Some(request) => self.open(Overlay::Explain(request, Scroll::default())),
                 None => Vec::new(),
             },
+            Id::Evidence => match self.subject() {
+                Some(request) => {
+                    let (on, zone) = (self.data.host(), &self.options.zone);
+                    let save = SaveAs::evidence(request, on, self.now, zone);
+                    self.open(Overlay::Save(Box::new(save)))
+                }
+                None => Vec::new(),
+            },
             Id::Check => {
                 self.view = View::Readiness;
                 self.check_again()
@@ -84,7 +92,7 @@ impl App {
             Id::KeyFile => {
                 let text = self.options.keymap.file();
                 let lines = text.lines().map(SafeText::new).collect();
-                let save = SaveAs::new("keymap", "toml", lines, None, &self.options.zone);
+                let save = SaveAs::of("keymap", "toml", Contents::Lines(lines), None, &self.options.zone);
                 self.open(Overlay::Save(Box::new(save)))
             }
             Id::Bars => {
@@ -308,9 +316,8 @@ impl App {
         let whole =
             self.log_pane().whole.as_ref().filter(|_| what.as_str() == "log" && self.focus() == Focus::Log);
         let file = whole.map(|whole| whole.file.clone());
-        let lines = if file.is_some() { Vec::new() } else { self.saved() };
-        let mut save = SaveAs::new(what.as_str(), "txt", lines, self.now, &self.options.zone);
-        save.file = file;
+        let contents = file.map_or_else(|| Contents::Lines(self.saved()), Contents::Log);
+        let save = SaveAs::of(what.as_str(), "txt", contents, self.now, &self.options.zone);
         self.open(Overlay::Save(Box::new(save)))
     }
 
@@ -511,20 +518,28 @@ impl App {
                     Vec::new()
                 }
             },
-            Some(Overlay::Save(save)) => match (save.key(key), save.file.clone()) {
-                (Saving::Open, _) => Vec::new(),
-                (Saving::Cancel, _) => {
+            Some(Overlay::Save(save)) => match save.key(key) {
+                Saving::Open => Vec::new(),
+                Saving::Cancel => {
                     self.overlays.pop();
                     self.say("nothing was saved", false);
                     Vec::new()
                 }
-                (Saving::Write(path, _), Some(file)) => {
+                Saving::Write(path, Contents::Log(file)) => {
                     self.overlays.pop();
                     self.ask_file(file, What::Save(path))
                 }
-                (Saving::Write(path, lines), None) => {
+                Saving::Write(path, Contents::Lines(lines)) => {
                     self.overlays.pop();
                     vec![Effect::Save { path, lines }]
+                }
+                Saving::Write(path, Contents::Evidence { request, .. }) => {
+                    self.overlays.pop();
+                    self.say(
+                        safe!("evidence of {request} is gathered; what becomes of it is said here"),
+                        false,
+                    );
+                    vec![Effect::Evidence { path, request }]
                 }
             },
             Some(_) => Vec::new(),

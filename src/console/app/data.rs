@@ -134,6 +134,11 @@ impl Data {
         self.requests().iter().find(|r| r.request_id == Some(id))
     }
 
+    /// The name of this machine's host; empty: not known yet.
+    pub fn host(&self) -> SafeText {
+        self.status.value.as_ref().map(|status| status.host.clone()).unwrap_or_default()
+    }
+
     /// A restart that is pending.
     pub fn restart(&self) -> Option<&RestartDoc> {
         self.status.value.as_ref()?.restart.as_ref().filter(|restart| restart.restart_pending)

@@ -88,7 +88,7 @@ pub fn enabled(app: &App, id: Id) -> Result<(), SafeText> {
         return of_site(app, id);
     }
     match id {
-        Id::Explain | Id::Details if app.subject().is_none() => {
+        Id::Explain | Id::Details | Id::Evidence if app.subject().is_none() => {
             Err(match app.selected_row().map(|row| row.group) {
                 Some(Group::Rejected) if id == Id::Details => return Ok(()),
                 Some(_) => safe!(
@@ -181,9 +181,8 @@ fn of_site(app: &App, id: Id) -> Result<(), SafeText> {
         Id::Problems if !app.data.has_problems() => Err("nothing is wrong".into()),
         // Nobody takes them to be of the machine that is selected.
         Id::Hold | Id::Unhold | Id::Poll | Id::Restart | Id::DeferRestart | Id::CancelRestart => {
-            let status = app.data.status.value.as_ref();
-            let host = status.map(|status| &status.host).filter(|host| !host.is_empty());
-            let host = host.map_or_else(|| "".into(), |host| safe!(", {host}"));
+            let host = app.data.host();
+            let host = if host.is_empty() { host } else { safe!(", {host}") };
             Err(safe!("only of this machine{host}; {} shows it", app.key_of(Id::Overview)))
         }
         _ => Ok(()),

@@ -140,6 +140,13 @@ pub enum Effect {
         /// What.
         lines: Vec<SafeText>,
     },
+    /// Have `pcm evidence` make a new file of everything about a request; answered by [`Event::Said`].
+    Evidence {
+        /// As it was typed.
+        path: String,
+        /// Which request.
+        request: RequestId,
+    },
     /// Give these lines to the terminal's clipboard (OSC 52); the app has seen to their length.
     Copy(Vec<SafeText>),
     /// Leave the screen and print these lines, until a key is pressed.

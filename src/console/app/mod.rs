@@ -16,6 +16,7 @@ pub mod data;
 pub mod dialog;
 mod enabled;
 mod event;
+pub mod evidence;
 pub mod filter;
 pub mod input;
 pub mod layout;

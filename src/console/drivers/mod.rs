@@ -4,6 +4,7 @@
 pub mod afar;
 pub mod ask;
 pub mod clipboard;
+pub mod evidence;
 pub mod keys;
 pub mod logs;
 pub mod rollout;

@@ -46,7 +46,7 @@ pub fn why_not(path: &str, e: &Error) -> SafeText {
 }
 
 /// `~/` is the home folder, as a shell would have it.
-fn expand(path: &str, home: Option<&Path>) -> PathBuf {
+pub(super) fn expand(path: &str, home: Option<&Path>) -> PathBuf {
     match (path.strip_prefix("~/"), home) {
         (Some(rest), Some(home)) => home.join(rest),
         _ => PathBuf::from(path),

@@ -134,6 +134,7 @@ matrix! {
     week "t";
     problems "w";
     save "3 S";
+    evidence "2 j : 'evidence Enter";
 }
 
 matrix! {

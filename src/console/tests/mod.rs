@@ -6,6 +6,7 @@ mod answers;
 mod by_hand;
 mod confirm;
 mod edge;
+mod evidence;
 mod fake;
 mod getting_about;
 mod hints;

@@ -3,7 +3,7 @@
 use super::canvas::{Canvas, centred, dialog_width};
 use super::line::Line;
 use crate::console::app::App;
-use crate::console::app::dialog::SaveAs;
+use crate::console::app::dialog::{Contents, SaveAs};
 use crate::console::app::results::Fate;
 use crate::console::app::words;
 use crate::console::theme::Scope;
@@ -42,12 +42,14 @@ pub fn save(save: &SaveAs, canvas: &mut Canvas, body: Rect) {
     let before = save.path.before();
     let text = safe!("{before}_{}", save.path.after());
     let text = text.skip(before.width().saturating_sub(room.saturating_sub(2)));
-    let what = match &save.file {
-        Some(file) => safe!("all that is shown of {file}"),
-        None => safe!("{}", words::count(save.lines.len(), "line")),
+    let what = match &save.contents {
+        Contents::Lines(lines) => safe!("{} to a new file:", words::count(lines.len(), "line")),
+        Contents::Log(file) => safe!("all that is shown of {file} to a new file:"),
+        Contents::Evidence { on, .. } if on.is_empty() => "all about it, in a new file:".into(),
+        Contents::Evidence { on, .. } => safe!("all about it, in a new file on {on}:"),
     };
     let lines = [
-        Line::of(safe!("{what} to a new file:"), Scope::Text),
+        Line::new().cell(what, usize::from(inside.width), canvas.glyphs.cut, Scope::Text),
         Line::of("file  ", Scope::Dim).cell(text, room, canvas.glyphs.cut, Scope::InputFocus),
         Line::new(),
         Line::of("Enter", Scope::Key)

@@ -25,7 +25,7 @@ proptest! {
             });
             let whole: String = whole.map(|(cluster, _)| cluster).collect();
             let mark = if cells > 0 { "…" } else { "" };
-            prop_assert_eq!(text.fit(cells).as_str(), format!("{whole}{mark}"));
+            prop_assert_eq!(text.fit(cells).to_string(), format!("{whole}{mark}"));
         }
         for made in [text.fit(cells), text.fit_ascii(cells), text.pad(cells), text.pad_left(cells), text.skip(cells)] {
             prop_assert_eq!(SafeText::new(made.as_str()), made);

@@ -68,6 +68,12 @@ fn refused(status: i32, said: &[u8]) -> Fate {
         () if is(Exit::Refused) || is(Exit::NotFound) => Kind::Refused,
         () => Kind::Failed,
     };
+    let words = told(said).unwrap_or_else(|| safe!("exit status {status}"));
+    Fate { kind, words }
+}
+
+/// What pcm says of its failure on standard error; else the last line that stands there.
+pub fn told(said: &[u8]) -> Option<SafeText> {
     let said = String::from_utf8_lossy(said);
     let lines = || said.lines().rev().map(str::trim).filter(|line| !line.is_empty());
     let error = |line: &str| {
@@ -78,8 +84,7 @@ fn refused(status: i32, said: &[u8]) -> Fate {
         Some(if remedy.is_empty() { message.to_owned() } else { format!("{message}. {remedy}") })
     };
     // A banner, or what a shell's start says, may stand beside it.
-    let told = lines().find_map(error).filter(|told| !told.is_empty());
-    let words = told.or_else(|| lines().next().map(str::to_owned));
-    let words = words.map_or_else(|| safe!("exit status {status}"), |words| SafeText::new(&words));
-    Fate { kind, words }
+    let error = lines().find_map(error).filter(|told| !told.is_empty());
+    let words = error.or_else(|| lines().next().map(str::to_owned));
+    words.map(|words| SafeText::new(&words))
 }

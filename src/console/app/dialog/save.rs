@@ -3,6 +3,7 @@
 use crate::clock::{Wall, Zone};
 use crate::console::app::input::Input;
 use crate::console::keymap::Key;
+use crate::site::ids::RequestId;
 use crate::text::SafeText;
 
 /// A path is not longer than this.
@@ -15,10 +16,24 @@ pub struct SaveAs {
     pub path: Input,
     /// What is saved, in a word or two.
     pub what: SafeText,
-    /// As it was when the field was opened.
-    pub lines: Vec<SafeText>,
-    /// All that is shown of this log file, in their stead.
-    pub file: Option<SafeText>,
+    /// What goes into the file.
+    pub contents: Contents,
+}
+
+/// What a new file is to hold.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Contents {
+    /// Text, as it was when the field was opened.
+    Lines(Vec<SafeText>),
+    /// All that is shown of this log file, which is looked at as a whole.
+    Log(SafeText),
+    /// Everything about a request, in one archive.
+    Evidence {
+        /// Which.
+        request: RequestId,
+        /// The machine that has the file then, as far as its name is known.
+        on: SafeText,
+    },
 }
 
 /// What became of a key.
@@ -28,17 +43,20 @@ pub enum Saving {
     /// Away with it.
     Cancel,
     /// Write.
-    Write(String, Vec<SafeText>),
+    Write(String, Contents),
 }
 
 impl SaveAs {
+    /// For everything about a request.
+    pub fn evidence(request: RequestId, on: SafeText, now: Option<Wall>, zone: &Zone) -> SaveAs {
+        let what = format!("evidence-{request}");
+        SaveAs::of(&what, "tar.zst", Contents::Evidence { request, on }, now, zone)
+    }
+
     /// With a name that says what and when, in the folder that the console was started in.
-    pub fn new(what: &str, ending: &str, lines: Vec<SafeText>, now: Option<Wall>, zone: &Zone) -> SaveAs {
-        let at = now.map(|now| zone.to_local(now).format("-%Y%m%d-%H%M%S").to_string()).unwrap_or_default();
-        let plain = |c: char| if c.is_ascii_alphanumeric() || matches!(c, '.' | '-') { c } else { '-' };
-        let name: String = what.chars().map(plain).collect();
-        let path = Input::with(&format!("pcm-{name}{at}.{ending}"), MAX_PATH);
-        SaveAs { path, what: SafeText::new(what), lines, file: None }
+    pub fn of(what: &str, ending: &str, contents: Contents, now: Option<Wall>, zone: &Zone) -> SaveAs {
+        let path = Input::with(&format!("{}.{ending}", proposal(what, now, zone)), MAX_PATH);
+        SaveAs { path, what: SafeText::new(what), contents }
     }
 
     /// Takes a key.
@@ -48,7 +66,8 @@ impl SaveAs {
             Key::Enter => {
                 let path = self.path.text().trim().to_owned();
                 if !path.is_empty() {
-                    return Saving::Write(path, std::mem::take(&mut self.lines));
+                    let nothing = Contents::Lines(Vec::new());
+                    return Saving::Write(path, std::mem::replace(&mut self.contents, nothing));
                 }
             }
             key => {
@@ -57,4 +76,12 @@ impl SaveAs {
         }
         Saving::Open
     }
+}
+
+/// A name that says what and when: `pcm-BP0000Y-20261130-140201`.
+fn proposal(what: &str, now: Option<Wall>, zone: &Zone) -> String {
+    let at = now.map(|now| zone.to_local(now).format("-%Y%m%d-%H%M%S").to_string()).unwrap_or_default();
+    let plain = |c: char| if c.is_ascii_alphanumeric() || matches!(c, '.' | '-') { c } else { '-' };
+    let name: String = what.chars().map(plain).collect();
+    format!("pcm-{name}{at}")
 }
