@@ -42,6 +42,7 @@ const NOT_RUN: &[(&str, &str)] = &[
 /// Commands that may end with another status than 0 on the machine of a test, and why.
 const MAY_END: &[(&str, &[i32], &str)] = &[
     ("pcm log --request BP00001", &[1], "nothing of it is in the log yet"),
+    ("pcm log --explain-codes ", &[1], "no error is in the log"),
     ("pcm stop BP00001 ", &[3], "it does not run"),
     ("pcm notice ", &[3], "nobody is logged on, or that cannot be known"),
     ("pcm site status", &[10], "the second job may want attention"),
