@@ -19,6 +19,11 @@ const NOT_RUN: &[(&str, &str)] = &[
         "it compiles everything anew, and changes this machine",
     ),
     ("cargo build --release", "it compiles everything anew"),
+    (
+        "dpkg -i pcm_0.1.0-1_amd64.deb",
+        "it changes this machine; a scratch root has it installed when packages are tested",
+    ),
+    ("rpm -i pcm-0.1.0-1.x86_64.rpm", "it changes this machine"),
     ("install -m 0755 target/release/pcm /usr/local/bin/pcm", "it changes this machine"),
     ("systemctl restart pcm", "it changes this machine"),
     ("pcm service uninstall", "it changes this machine; tests/e2e/service.rs tries it on folders"),
@@ -37,6 +42,7 @@ const NOT_RUN: &[(&str, &str)] = &[
 /// Commands that may end with another status than 0 on the machine of a test, and why.
 const MAY_END: &[(&str, &[i32], &str)] = &[
     ("pcm log --request BP00001", &[1], "nothing of it is in the log yet"),
+    ("pcm log --explain-codes ", &[1], "no error is in the log"),
     ("pcm stop BP00001 ", &[3], "it does not run"),
     ("pcm notice ", &[3], "nobody is logged on, or that cannot be known"),
     ("pcm site status", &[10], "the second job may want attention"),

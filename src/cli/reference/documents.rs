@@ -90,6 +90,8 @@ const NAMES: &[(&str, &str)] = &[
     ("String", "text"),
     ("str", "text"),
     ("Shared", "text"),
+    ("Level", "`verbose`, `info`, `warning`, `error`"),
+    ("RefusalCode", "code"),
     ("PathBuf", "text"),
     ("Wall", "time"),
     ("When", "time"),

@@ -39,6 +39,10 @@ fn folder() -> std::path::PathBuf {
 
 #[test]
 fn the_pages_of_the_reference_say_what_the_program_says() {
+    if cfg!(windows) {
+        // Some defaults are others there; the pages show those of Linux.
+        return;
+    }
     let bless = std::env::var_os("PCM_BLESS").is_some();
     let mut out_of_date = Vec::new();
     for (name, text) in pages() {
