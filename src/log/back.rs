@@ -189,7 +189,7 @@ fn next_span(spans: &mut Spans, filter: &Filter) -> Option<Span> {
 
 fn stream(from: &mut impl Read, wanted: Wanted<'_>, on: &mut dyn FnMut(Passing<'_>)) -> io::Result<()> {
     let Wanted { filter, zone, .. } = wanted;
-    let mut spans = Spans::new(filter.watch().cloned(), false);
+    let mut spans = Spans::new(filter.watch(), false);
     let mut near = None;
     loop {
         if (wanted.stopped)() {
@@ -199,8 +199,8 @@ fn stream(from: &mut impl Read, wanted: Wanted<'_>, on: &mut dyn FnMut(Passing<'
         while let Some(span) = next_span(&mut spans, filter) {
             let time = span.facts(spans.bytes()).stamp.resolve(zone.as_ref()).0;
             near = time.or(near);
-            let watched = spans.missing(&span).1;
-            if filter.is_at(near) && filter.passes(&span, spans.bytes(), watched) {
+            let lost = spans.missing(&span).1;
+            if filter.is_at(near) && filter.passes(&span, spans.bytes(), lost) {
                 on(Passing { span: &span, spans: &spans, at: None, near });
             }
         }
@@ -273,7 +273,7 @@ impl Pieces {
         on: &mut dyn FnMut(Passing<'_>),
     ) -> Option<(u64, Option<Wall>)> {
         let Wanted { filter, zone, .. } = wanted;
-        let mut spans = Spans::within(&self.head, 0).watching(filter.watch().cloned());
+        let mut spans = Spans::within(&self.head, 0).watching(filter.watch());
         if start > 0 {
             spans = spans.at_a_record();
         }
@@ -292,8 +292,8 @@ impl Pieces {
                     newest = newest.max(time);
                     first.get_or_insert(at);
                 }
-                let watched = spans.missing(&span).1;
-                if first.is_some() && filter.is_at(near) && filter.passes(&span, spans.bytes(), watched) {
+                let lost = spans.missing(&span).1;
+                if first.is_some() && filter.is_at(near) && filter.passes(&span, spans.bytes(), lost) {
                     on(Passing { span: &span, spans: &spans, at: Some(at), near });
                 }
             }
@@ -381,7 +381,7 @@ mod tests {
             Filter::default(),
             Filter { level: Some(Level::Error), ..Filter::default() },
             Filter { text: grep("1[37]"), ..Filter::default() },
-            Filter { text: grep("line"), invert: true, ..Filter::default() },
+            Filter { without: grep("line"), ..Filter::default() },
             Filter { since: Some(at("2026-11-24T10:03:00Z")), ..Filter::default() },
             Filter {
                 since: Some(at("2026-11-24T10:02:00Z")),

@@ -1,4 +1,4 @@
-//! Finding records: by words, level, component and time. Pure. Patterns run in linear time whatever they are.
+//! Finding records: by words, level, component, thread and time. Pure. Patterns run in linear time whatever they are.
 
 use super::encoding::readable;
 use super::faults;
@@ -26,7 +26,7 @@ impl Search {
     /// # Errors
     /// One sentence on what is wrong with it, without a full stop.
     pub fn new(pattern: &str) -> Result<Search, SafeText> {
-        let folded = !pattern.chars().any(char::is_uppercase);
+        let folded = is_folded(pattern);
         let regex =
             RegexBuilder::new(pattern).case_insensitive(folded).size_limit(1 << 20).build().map_err(|e| {
                 match e {
@@ -47,12 +47,27 @@ impl Search {
         Ok(Search { regex, word, least })
     }
 
+    /// What one of several regular expressions finds; `None`: there is none.
+    ///
+    /// # Errors
+    /// One sentence on what is wrong with one of them, or with all together, without a full stop.
+    pub fn any(patterns: &[impl AsRef<str>]) -> Result<Option<Search>, SafeText> {
+        patterns.iter().try_for_each(|pattern| Search::new(pattern.as_ref()).map(drop))?;
+        let Some(joined) = joined(patterns) else { return Ok(None) };
+        match (Search::new(&joined), patterns.len()) {
+            (Err(_), 2..) => {
+                Err("together the patterns cannot be used: give fewer, and none with (?x)".into())
+            }
+            (search, _) => search.map(Some),
+        }
+    }
+
     /// A text that stands there as it is.
     ///
     /// # Errors
     /// It is too long.
     pub fn plain(text: &str) -> Result<Search, SafeText> {
-        Search::new(&regex_syntax::escape(text))
+        Search::new(&escape(text))
     }
 
     /// Whether any line of the record's text, or its component, holds it.
@@ -93,19 +108,77 @@ impl Search {
     }
 }
 
-/// What is shown: all conditions have to hold.
+/// The pattern of a text that stands there as it is.
+pub fn escape(text: &str) -> String {
+    regex_syntax::escape(text)
+}
+
+/// One pattern for several, each with regard to case as it would have it alone; `None`: there is none.
+pub fn joined(patterns: &[impl AsRef<str>]) -> Option<String> {
+    match patterns {
+        [] => None,
+        [one] => Some(one.as_ref().to_owned()),
+        many => {
+            let of =
+                |pattern: &str| format!("({}{pattern})", if is_folded(pattern) { "?i:" } else { "?-i:" });
+            Some(many.iter().map(|pattern| of(pattern.as_ref())).collect::<Vec<_>>().join("|"))
+        }
+    }
+}
+
+/// Whether case does not count.
+fn is_folded(pattern: &str) -> bool {
+    !pattern.chars().any(char::is_uppercase)
+}
+
+/// Names that are wanted and names that are not, without case; `*` stands for anything.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Names {
+    /// One of these, if there are any.
+    pub one_of: Vec<String>,
+    /// None of these, whatever else holds.
+    pub none_of: Vec<String>,
+}
+
+impl Names {
+    /// This one alone.
+    #[cfg(test)]
+    pub fn only(name: &str) -> Names {
+        Names { one_of: vec![name.to_owned()], none_of: Vec::new() }
+    }
+
+    /// Every name passes.
+    pub fn is_empty(&self) -> bool {
+        self.one_of.is_empty() && self.none_of.is_empty()
+    }
+
+    /// Whether a name passes.
+    pub fn pass(&self, name: &SafeText) -> bool {
+        if self.is_empty() {
+            return true;
+        }
+        let name = name.as_str().to_lowercase();
+        let is = |pattern: &String| wildcard(&pattern.to_lowercase(), &name);
+        (self.one_of.is_empty() || self.one_of.iter().any(is)) && !self.none_of.iter().any(is)
+    }
+}
+
+/// What is shown: all conditions have to hold. What several filters of one kind want is put together in one condition, in
+/// which one of them is enough ([`Search::any`], [`Names`]).
 #[derive(Debug, Clone, Default)]
 pub struct Filter {
     /// Holds this.
     pub text: Option<Search>,
-    /// Or, the other way round, does not hold it.
-    pub invert: bool,
+    /// Does not hold this.
+    pub without: Option<Search>,
     /// Matters at least this much.
     pub level: Option<Level>,
-    /// Holds this as well, whatever `invert` says.
-    pub also: Option<Search>,
-    /// The component is this one, without case; `*` stands for anything.
-    pub component: Option<String>,
+    /// Holds each of these as well.
+    pub also: Vec<Search>,
+    /// What wrote it.
+    pub component: Names,
+    /// The thread, in decimal where that is known.
+    pub thread: Names,
     /// Not before.
     pub since: Option<Wall>,
     /// Before.
@@ -116,35 +189,38 @@ impl Filter {
     /// Whether a record is shown. One without a time counts as being as old as the one above it in its file; if that
     /// has none either, it is older than everything.
     pub fn matches(&self, record: &Record) -> bool {
-        let level = self.level.is_none_or(|least| record.level >= least);
-        let component = self.component.as_ref().is_none_or(|pattern| {
-            wildcard(&pattern.to_lowercase(), &record.component.as_str().to_lowercase())
-        });
-        let since = self.since.is_none_or(|since| record.near.is_some_and(|at| at >= since));
-        let until = self.until.is_none_or(|until| record.near.is_none_or(|at| at < until));
-        level
-            && component
-            && since
-            && until
-            && self.also.as_ref().is_none_or(|search| search.matches(record))
-            && self.text.as_ref().is_none_or(|search| search.matches(record) != self.invert)
+        self.level.is_none_or(|least| record.level >= least)
+            && self.is_at(record.near)
+            && self.component.pass(&record.component)
+            && self.thread.pass(&record.thread)
+            && self.text.iter().chain(&self.also).all(|search| search.matches(record))
+            && !self.without.as_ref().is_some_and(|search| search.matches(record))
     }
 
-    /// The same for a record as it was found in `bytes`, and of which what is watched for ([`Filter::watch`]) was or was not
-    /// found in what is not kept of it. Of times nothing is asked.
-    pub fn passes(&self, span: &Span, bytes: &[u8], watched: bool) -> bool {
+    /// The same for a record as it was found in `bytes`. `lost`: what is known of the part of it that is not kept. Of times
+    /// nothing is asked.
+    pub fn passes(&self, span: &Span, bytes: &[u8], lost: Lost) -> bool {
+        let holds = |(n, search): (usize, &Search)| lost.has(n) || search.finds(span, bytes);
+        let wanted = usize::from(self.text.is_some()) + self.also.len();
         self.level.is_none_or(|least| span.level >= least)
-            && self.component.as_ref().is_none_or(|pattern| {
-                let component = SafeText::from_bytes(&readable(span.facts(bytes).component));
-                wildcard(&pattern.to_lowercase(), &component.as_str().to_lowercase())
-            })
-            && self.also.as_ref().is_none_or(|s| watched && self.text.is_none() || s.finds(span, bytes))
-            && self.text.as_ref().is_none_or(|s| (watched || s.finds(span, bytes)) != self.invert)
+            && self.text.iter().chain(&self.also).enumerate().all(holds)
+            && self.is_of(span, bytes)
+            && !self.without.as_ref().is_some_and(|search| holds((wanted, search)))
     }
 
-    /// What has to be looked for in lines that are too long to be kept.
-    pub fn watch(&self) -> Option<&Search> {
-        self.text.as_ref().or(self.also.as_ref())
+    fn is_of(&self, span: &Span, bytes: &[u8]) -> bool {
+        if self.component.is_empty() && self.thread.is_empty() {
+            return true;
+        }
+        let facts = span.facts(bytes);
+        self.component.pass(&SafeText::from_bytes(&readable(facts.component)))
+            && (self.thread.is_empty() || self.thread.pass(&facts.thread()))
+    }
+
+    /// What has to be looked for in lines that are too long to be kept, in the order in which [`Filter::passes`] counts it.
+    pub fn watch(&self) -> Option<Watch> {
+        let all: Watch = self.text.iter().chain(&self.also).chain(&self.without).cloned().collect();
+        (!all.is_empty()).then_some(all)
     }
 
     /// Whether a time is asked for.
@@ -160,19 +236,41 @@ impl Filter {
 
     /// What says where in some bytes a record may be that is shown, if that leaves any out.
     pub fn hint(&self) -> Option<Hint<'_>> {
-        let text = self.text.as_ref().filter(|s| s.skips() && !self.invert);
-        let search = text.or(self.also.as_ref().filter(|s| s.skips()));
+        let search = self.text.iter().chain(&self.also).find(|search| search.skips());
         search.map(Hint::Text).or_else(|| self.level.filter(|level| *level > Level::Info).map(Hint::Level))
     }
 
     /// Nothing is left out.
     pub fn is_empty(&self) -> bool {
         self.text.is_none()
+            && self.without.is_none()
             && self.level.is_none()
-            && self.also.is_none()
-            && self.component.is_none()
-            && self.since.is_none()
-            && self.until.is_none()
+            && self.also.is_empty()
+            && self.component.is_empty()
+            && self.thread.is_empty()
+            && !self.is_of_time()
+    }
+}
+
+/// What is looked for in lines that are too long to be kept.
+pub type Watch = Arc<[Search]>;
+
+/// What is known of the part of a record that is not kept.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Lost {
+    /// A bit for each search of a [`Watch`] that is found there.
+    pub found: u64,
+}
+
+impl Lost {
+    /// The search of this number is found there; a filter has a handful of them.
+    pub fn add(&mut self, n: usize) {
+        self.found |= u32::try_from(n).ok().and_then(|n| 1_u64.checked_shl(n)).unwrap_or(0);
+    }
+
+    /// Whether the search of this number is found there.
+    pub fn has(self, n: usize) -> bool {
+        u32::try_from(n).ok().and_then(|n| self.found.checked_shr(n)).is_some_and(|bits| bits & 1 == 1)
     }
 }
 

@@ -5,7 +5,7 @@
 
 use super::encoding::Decoding;
 use super::scan::{Next, RECORD_BYTES, Scanner, Span, start_of};
-use super::search::Search;
+use super::search::{Lost, Watch};
 use std::io::{self, Read};
 
 /// A longer line loses its middle.
@@ -22,8 +22,8 @@ const PIECE: usize = 256 * 1024;
 struct Hole {
     at: usize,
     bytes: u64,
-    /// What is searched for stands in it.
-    found: bool,
+    /// What of that which is searched for stands in it.
+    lost: Lost,
 }
 
 /// Bytes in, records out.
@@ -39,7 +39,7 @@ pub struct Spans {
     decoding: Decoding,
     hole: Option<Hole>,
     /// What is looked for in lines too long to be kept.
-    watch: Option<Search>,
+    watch: Option<Watch>,
     piece: usize,
     /// Bytes that the buffer does not begin with any more.
     gone: u64,
@@ -52,7 +52,7 @@ pub struct Spans {
 
 impl Spans {
     /// Of a file that is read from its beginning. `watch` is looked for in lines that are too long to be kept.
-    pub fn new(watch: Option<Search>, counts_lines: bool) -> Spans {
+    pub fn new(watch: Option<Watch>, counts_lines: bool) -> Spans {
         Spans {
             buffer: Vec::new(),
             end: 0,
@@ -80,7 +80,7 @@ impl Spans {
     }
 
     /// Looks for this in lines that are too long to be kept.
-    pub fn watching(mut self, watch: Option<Search>) -> Spans {
+    pub fn watching(mut self, watch: Option<Watch>) -> Spans {
         self.watch = watch;
         self
     }
@@ -173,7 +173,7 @@ impl Spans {
 
     /// Begins anew at a record that stands so far into a text that is taken as it is; the buffer is used again. `lines`:
     /// ends of lines before it, where they are to be counted.
-    pub fn restart(&mut self, gone: u64, at_start: bool, lines: Option<u64>, watch: Option<Search>) {
+    pub fn restart(&mut self, gone: u64, at_start: bool, lines: Option<u64>, watch: Option<Watch>) {
         *self = Spans {
             buffer: std::mem::take(&mut self.buffer),
             scanner: Scanner { at_start },
@@ -287,7 +287,7 @@ impl Spans {
     /// is before it is skipped.
     pub fn next_of(&mut self, find: impl Fn(&[u8]) -> Option<usize>) -> Option<Span> {
         let bytes = &self.buffer[..self.end];
-        if self.hole.is_some_and(|hole| hole.found) {
+        if self.hole.is_some_and(|hole| hole.lost.found != 0) {
             // What was found is not among the bytes any more.
             return self.next(self.whole);
         }
@@ -330,11 +330,12 @@ impl Spans {
         }
     }
 
-    /// How many bytes of the text of a record are not among those that are kept, and whether what is watched for is there.
-    pub fn missing(&self, span: &Span) -> (u64, bool) {
+    /// How many bytes of the text of a record are not among those that are kept, and what of that which is watched for is
+    /// there.
+    pub fn missing(&self, span: &Span) -> (u64, Lost) {
         match self.hole {
-            Some(hole) if span.at.contains(&hole.at) => (hole.bytes, hole.found),
-            _ => (0, false),
+            Some(hole) if span.at.contains(&hole.at) => (hole.bytes, hole.lost),
+            _ => (0, Lost::default()),
         }
     }
 
@@ -391,7 +392,12 @@ impl Spans {
     fn cut_the_middle(&mut self) {
         let (from, to) = (self.at + HEAD, self.end - TAIL);
         let searched = if self.hole.is_some() { from } else { self.at };
-        let watched = self.watch.as_ref().is_some_and(|w| w.is_in(&self.buffer[searched..self.end]));
+        let mut lost = self.hole.map_or(Lost::default(), |hole| hole.lost);
+        for (n, search) in self.watch.iter().flat_map(|watch| watch.iter()).enumerate() {
+            if search.is_in(&self.buffer[searched..self.end]) {
+                lost.add(n);
+            }
+        }
         self.count_up_to(to);
         self.counted = self.counted.max(to);
         self.buffer.copy_within(to..self.end, from);
@@ -399,9 +405,8 @@ impl Spans {
         self.end -= gone;
         self.looked = self.looked.saturating_sub(gone).max(self.at);
         self.counted -= gone;
-        let before = self.hole.unwrap_or(Hole { at: from, bytes: 0, found: false });
-        self.hole =
-            Some(Hole { at: from, bytes: before.bytes + gone as u64, found: before.found || watched });
+        let before = self.hole.map_or(0, |hole| hole.bytes);
+        self.hole = Some(Hole { at: from, bytes: before + gone as u64, lost });
     }
 }
 

@@ -331,8 +331,8 @@ impl<'a, S: ReadAt> View<'a, S> {
         mut each: impl FnMut(Item) -> More,
     ) -> io::Result<Option<u64>> {
         self.spans(buffer, from, to, filter, go, |spans, span| {
-            let (missing, watched) = spans.missing(span);
-            if !filter.passes(span, spans.bytes(), watched) {
+            let (missing, lost) = spans.missing(span);
+            if !filter.passes(span, spans.bytes(), lost) {
                 return true;
             }
             let line = spans.line(span);
@@ -356,7 +356,7 @@ impl<'a, S: ReadAt> View<'a, S> {
         let known = self.index.block_at(start).map(|n| self.index.blocks()[n]).filter(|b| b.at == start);
         let lines = known.map(|block| block.lines).or((start == 0).then_some(0));
         let at_start = start <= self.index.first().unwrap_or(0);
-        spans.restart(start, at_start, lines, filter.watch().cloned());
+        spans.restart(start, at_start, lines, filter.watch());
         let (hint, mut read) = (filter.hint(), start);
         loop {
             let piece = usize::try_from(end.saturating_sub(read)).unwrap_or(PIECE).min(PIECE);

@@ -80,6 +80,27 @@ fn a_request_is_found_where_it_is_named() {
 }
 
 #[test]
+fn several_filters_of_each_kind_are_given_at_once() {
+    let dir = enrolled();
+    let log: String = (0..60)
+        .map(|n| e(n, if n % 10 == 5 { 3 } else { 1 }, &format!("record {n:02} of BP0000{}", n % 3)))
+        .collect();
+    fs::write(dir.path().join("a.log"), log.replace("thread=\"1\"", "thread=\"12\"")).unwrap();
+    let count = |args: &[&str]| run(dir.path(), &[&["a.log", "-c"], args].concat()).1.trim().to_owned();
+    assert_eq!(count(&["--grep", "record 1", "--grep", "RECORD 2", "--grep", "record 3"]), "20");
+    assert_eq!(count(&["--grep", "record 1", "--grep", "record 3", "-v"]), "40");
+    assert_eq!(count(&["--grep", "record 1", "--not-grep", "[0-4] of", "--not-grep", "9 of"]), "4");
+    assert_eq!(count(&["--component", "c0", "--component", "c1"]), "60");
+    assert_eq!(count(&["--not-component", "c0", "--level", "error"]), "6");
+    assert_eq!((count(&["--thread", "12"]), count(&["--not-thread", "12"])), ("60".into(), "0".into()));
+    assert_eq!(count(&["--request", "BP00001", "--request", "BP00002", "--grep", "record [0-2]"]), "20");
+    assert_eq!(count(&["--not-request", "BP00001", "--grep", "record [0-2]", "-v"]), "20");
+    assert_eq!(run(dir.path(), &["a.log", "--not-grep", "(", "-c"]).0, 2);
+    let refused = pcm(dir.path(), &["log", "--hosts", "web", "--request", "BP00001", "--request", "BP00002"]);
+    assert!(text(&refused.stderr).contains("--hosts takes one"), "{}", text(&refused.stderr));
+}
+
+#[test]
 fn standard_input_is_a_log_as_well() {
     let dir = enrolled();
     let done =

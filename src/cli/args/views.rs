@@ -125,8 +125,16 @@ To assume:
   runs=longest, runs=none, runs=10m how long each run takes; it always succeeds
   runs=usual                        from its usual time here to its limit (what is assumed if nothing is said)";
 
+const LOG_HELP: &str = "\
+Filters:
+  --grep, --component, --thread and --request can each be given several times: a record has to hold one of a kind. All kinds
+  have to hold together, with --level, --since and --until. What --not-grep, --not-component, --not-thread or --not-request
+  names is left out, whatever else holds.
+  pcm log --grep timeout --grep refused --component 'SHARE*' --not-grep retry";
+
 /// `pcm log`
 #[derive(Debug, Clone, Args)]
+#[command(after_help = LOG_HELP)]
 pub struct LogArgs {
     /// Log files, - for standard input [default: those in the configuration]
     #[arg(value_name = "FILE")]
@@ -137,12 +145,15 @@ pub struct LogArgs {
     /// Only the last N records of those asked for
     #[arg(short = 'n', long = "lines", value_name = "N")]
     pub lines: Option<usize>,
-    /// Only records that match this regular expression
+    /// Only records that match this regular expression; given several times, one of them
     #[arg(long, value_name = "RE")]
-    pub grep: Option<String>,
-    /// Only records that do not match it
+    pub grep: Vec<String>,
+    /// Only records that match none of them
     #[arg(short = 'v', long = "invert-match", requires = "grep")]
     pub invert: bool,
+    /// No records that match it; several times: or the other
+    #[arg(long, value_name = "RE", conflicts_with = "hosts")]
+    pub not_grep: Vec<String>,
     /// Print only how many records there are
     #[arg(short = 'c', long = "count", conflicts_with_all = ["lines", "after", "before", "context"])]
     pub count: bool,
@@ -164,12 +175,24 @@ pub struct LogArgs {
     /// Up to this time, not included
     #[arg(long, value_name = "T")]
     pub until: Option<String>,
-    /// Only records of this component
+    /// Only records of this component; * stands for anything; several times: of one of them
     #[arg(long, value_name = "C")]
-    pub component: Option<String>,
-    /// Only records that name this request
+    pub component: Vec<String>,
+    /// No records of this component
+    #[arg(long, value_name = "C", conflicts_with = "hosts")]
+    pub not_component: Vec<String>,
+    /// Only records of this thread, in decimal; several times: of one of them
+    #[arg(long, value_name = "N", conflicts_with = "hosts")]
+    pub thread: Vec<String>,
+    /// No records of this thread
+    #[arg(long, value_name = "N", conflicts_with = "hosts")]
+    pub not_thread: Vec<String>,
+    /// Only records that name this request; several times: one of them
     #[arg(long, value_name = "REQUEST")]
-    pub request: Option<RequestId>,
+    pub request: Vec<RequestId>,
+    /// No records that name this request
+    #[arg(long, value_name = "REQUEST", conflicts_with = "hosts")]
+    pub not_request: Vec<RequestId>,
     /// What was rotated away, too: NAME.1, NAME.lo_, NAME-20261128-140000.LOG, packed or not
     #[arg(long)]
     pub rotated: bool,
@@ -185,7 +208,8 @@ pub struct LogArgs {
         long,
         hide_short_help = true,
         conflicts_with_all = ["hosts", "follow", "lines", "grep", "count", "after", "before", "context", "level", "since",
-            "until", "component", "request", "format", "folder"]
+            "until", "component", "request", "format", "folder", "not_grep", "not_component", "thread", "not_thread",
+            "not_request"]
     )]
     pub serve: bool,
     /// How records are printed

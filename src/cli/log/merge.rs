@@ -65,7 +65,7 @@ pub struct Reading<'a> {
 impl<'a> Reading<'a> {
     /// Nothing of it read yet; one of so many.
     pub fn new((source, within): (Source, bool), name: SafeText, wanted: Wanted<'a>, of: usize) -> Self {
-        let spans = Spans::new(wanted.filter.watch().cloned(), wanted.lines).in_pieces_of(HELD / of.max(1));
+        let spans = Spans::new(wanted.filter.watch(), wanted.lines).in_pieces_of(HELD / of.max(1));
         let spans = if within { spans.at_a_record() } else { spans };
         Reading {
             source,
@@ -115,7 +115,7 @@ impl<'a> Reading<'a> {
 
     fn passes(&mut self, span: &Span) -> bool {
         let filter = self.wanted.filter;
-        let watched = self.spans.missing(span).1;
+        let lost = self.spans.missing(span).1;
         if filter.is_of_time() {
             let time = span.facts(self.spans.bytes()).stamp.resolve(self.wanted.zone.as_ref()).0;
             self.last = time.or(self.last);
@@ -123,7 +123,7 @@ impl<'a> Reading<'a> {
                 return false;
             }
         }
-        filter.passes(span, self.spans.bytes(), watched)
+        filter.passes(span, self.spans.bytes(), lost)
     }
 
     /// The next record to be printed. `alone`: its place among those of other files does not matter.

@@ -16,7 +16,8 @@ use super::App;
 use super::args::{LevelArg, LogArgs, LogShape};
 use crate::error::{Exit, Failure, Result};
 use crate::log::Level;
-use crate::log::search::{Filter, Search};
+use crate::log::search::{Filter, Names, Search, escape};
+use crate::site::ids::RequestId;
 use crate::text::{Side, parse_time};
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
@@ -66,9 +67,21 @@ fn wrong(why: String, remedy: &str) -> Failure {
 }
 
 fn filter(app: &App, args: &LogArgs) -> Result<Filter> {
-    let text = args.grep.as_deref().map(Search::new).transpose().map_err(|why| {
-        wrong(format!("--grep: {why}"), "Put a \\ before ( [ * + ? . where it means itself")
-    })?;
+    let search = |flag: &str, patterns: &[String]| {
+        let remedy = "Put a \\ before ( [ * + ? . where it means itself";
+        Search::any(patterns).map_err(|why| wrong(format!("{flag}: {why}"), remedy))
+    };
+    search("--not-grep", &args.not_grep)?;
+    let (mut text, mut unwanted) = (search("--grep", &args.grep)?, args.not_grep.clone());
+    if args.invert {
+        text = None;
+        unwanted.extend(args.grep.iter().cloned());
+    }
+    let named =
+        |requests: &[RequestId]| requests.iter().map(|id| escape(&id.to_string())).collect::<Vec<_>>();
+    unwanted.extend(named(&args.not_request));
+    let without = search("--not-grep", &unwanted)?;
+    let also = search("--request", &named(&args.request))?.into_iter().collect();
     let time = |flag: &str, text: &Option<String>| {
         let read = text.as_deref().map(|text| parse_time(text, Side::Last, app.now, &app.zone));
         read.transpose().map_err(|why| wrong(format!("{flag}: {why}"), "Name a time that has passed"))
@@ -80,13 +93,11 @@ fn filter(app: &App, args: &LogArgs) -> Result<Filter> {
         LevelArg::Warning => Level::Warning,
         LevelArg::Error => Level::Error,
     });
-    let also = args
-        .request
-        .map(|id| Search::plain(&id.to_string()))
-        .transpose()
-        .map_err(|why| wrong(format!("--request: {why}"), "See `pcm list`"))?;
-    let component = args.component.clone();
-    Ok(Filter { text, invert: args.invert, level, also, component, since, until })
+    let names =
+        |one_of: &[String], none_of: &[String]| Names { one_of: one_of.to_vec(), none_of: none_of.to_vec() };
+    let component = names(&args.component, &args.not_component);
+    let thread = names(&args.thread, &args.not_thread);
+    Ok(Filter { text, without, level, also, component, thread, since, until })
 }
 
 /// The files that are named, or those of the configuration, or all of the log folder.

@@ -18,7 +18,7 @@ use crate::log::far::words::{
 };
 use crate::log::follow::{Cursor, Event, Follower, is_packed};
 use crate::log::merge::merge;
-use crate::log::search::{Filter, Search};
+use crate::log::search::{Filter, Names, Search};
 use crate::log::{Record, Zoned, zoned};
 use crate::text::SafeText;
 use std::cell::{Cell, RefCell};
@@ -478,12 +478,14 @@ fn ends(logs: &mut [Log]) -> Vec<Cursor> {
 fn filter(query: &Query) -> std::result::Result<Filter, SafeText> {
     let text = query.grep.as_deref().map(Search::new).transpose()?;
     let also = query.request.as_deref().map(Search::plain).transpose()?;
+    let (text, without) = if query.invert { (None, text) } else { (text, None) };
     Ok(Filter {
         text,
-        invert: query.invert,
+        without,
         level: query.level,
-        also,
-        component: query.component.clone(),
+        also: also.into_iter().collect(),
+        component: Names { one_of: query.component.iter().cloned().collect(), none_of: Vec::new() },
+        thread: Names::default(),
         since: query.since,
         until: query.until,
     })

@@ -12,7 +12,7 @@ use crate::host::tail::{self, FileId};
 use crate::log::follow::Patterns;
 use crate::log::index::{Grown, Index};
 use crate::log::readat::ReadAt;
-use crate::log::search::{Filter, Search};
+use crate::log::search::{Filter, Names, Search};
 use crate::log::spans::Spans;
 use crate::log::view::{Item, View};
 use crate::log::{Level, Record, Zoned, zoned};
@@ -345,7 +345,10 @@ fn filter_of(only: &Only) -> Done<Filter> {
     Ok(Filter {
         text: only.text.as_ref().map(search).transpose()?,
         level: (only.level > Level::Verbose).then_some(only.level),
-        component: only.component.as_ref().map(|name| name.as_str().to_owned()),
+        component: Names {
+            one_of: only.component.iter().map(|name| name.as_str().to_owned()).collect(),
+            none_of: Vec::new(),
+        },
         ..Filter::default()
     })
 }
@@ -535,7 +538,7 @@ impl Look<'_> {
     fn find(&mut self, from: u64, forward: bool, what: &Sought) -> Done<Option<(u64, bool)>> {
         let mut filter = self.filter.clone();
         match what {
-            Sought::Text(pattern) => filter.also = Some(search(pattern)?),
+            Sought::Text(pattern) => filter.also.push(search(pattern)?),
             Sought::Fault => filter.level = Some(filter.level.unwrap_or(Level::Warning).max(Level::Warning)),
         }
         let size = self.view.size();

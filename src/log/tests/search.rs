@@ -1,5 +1,5 @@
 use super::{at, cases, read};
-use crate::log::search::{Filter, Search, wildcard};
+use crate::log::search::{Filter, Names, Search, wildcard};
 use crate::log::{Level, Record};
 use proptest::prelude::*;
 
@@ -22,7 +22,7 @@ fn a_search_looks_at_every_line_of_the_text_and_at_the_component() {
     assert_eq!(shown(&text("LOOKING")), [] as [u64; 0], "a capital letter means it");
     assert_eq!(shown(&text("looking")), [1]);
     assert_eq!(shown(&text("other")), [4]);
-    assert_eq!(shown(&Filter { invert: true, ..text("other") }), [1, 2]);
+    assert_eq!(shown(&Filter { without: text("other").text, ..Filter::default() }), [1, 2]);
 }
 
 #[test]
@@ -32,10 +32,55 @@ fn records_are_filtered_by_level_component_and_time() {
     assert_eq!(shown(&any()), [1, 2, 4]);
     assert_eq!(shown(&Filter { level: Some(Level::Warning), ..any() }), [2, 4]);
     assert_eq!(shown(&Filter { level: Some(Level::Error), ..any() }), [2]);
-    assert_eq!(shown(&Filter { component: Some("package*".into()), ..any() }), [1, 2]);
-    assert_eq!(shown(&Filter { component: Some("OTHER".into()), ..any() }), [4]);
+    assert_eq!(shown(&Filter { component: Names::only("package*"), ..any() }), [1, 2]);
+    assert_eq!(shown(&Filter { component: Names::only("OTHER"), ..any() }), [4]);
     assert_eq!(shown(&Filter { since: Some(at("1997-04-09T17:12:08Z")), ..any() }), [2, 4]);
     assert_eq!(shown(&Filter { until: Some(at("1997-04-09T17:12:08Z")), ..any() }), [1]);
+}
+
+#[test]
+fn of_one_kind_one_is_enough_and_what_is_unwanted_is_left_out_whatever_else_holds() {
+    let any = |patterns: &[&str]| Search::any(patterns).unwrap();
+    let text = |patterns: &[&str]| Filter { text: any(patterns), ..Filter::default() };
+    assert_eq!(shown(&text(&[])), [1, 2, 4]);
+    assert_eq!(shown(&text(&["looking", "warned"])), [1, 4]);
+    assert_eq!(
+        shown(&text(&["Looking", "WARNED"])),
+        [1],
+        "each with regard to case as it would have it alone"
+    );
+    assert_eq!(shown(&Filter { without: any(&["code", "warned"]), ..text(&["package", "other"]) }), [1]);
+    let names = |one_of: &[&str], none_of: &[&str]| Names {
+        one_of: one_of.iter().map(|name| (*name).to_owned()).collect(),
+        none_of: none_of.iter().map(|name| (*name).to_owned()).collect(),
+    };
+    let by = |one_of, none_of| Filter { component: names(one_of, none_of), ..Filter::default() };
+    assert_eq!(shown(&by(&["other", "package*"], &[])), [1, 2, 4]);
+    assert_eq!(shown(&by(&[], &["package*"])), [4]);
+    assert_eq!(shown(&by(&["*"], &["other"])), [1, 2]);
+    assert_eq!(shown(&Filter { level: Some(Level::Error), ..by(&["other"], &[]) }), [] as [u64; 0]);
+    let also = vec![Search::plain("job").unwrap(), Search::plain("17").unwrap()];
+    assert_eq!(shown(&Filter { also, ..Filter::default() }), [2]);
+}
+
+#[test]
+fn a_thread_is_a_condition_as_a_component_is() {
+    let e = |thread: u32| {
+        format!(
+            "<![LOG[text]LOG]!><time=\"1:2:3\" date=\"1-2-2013\" type=\"1\" thread=\"{thread}\" file=\"\">\n"
+        )
+    };
+    let records = read(&(e(7) + &e(70)));
+    let filter = Filter { thread: Names::only("7"), ..Filter::default() };
+    assert_eq!(records.iter().filter(|r| filter.matches(r)).count(), 1);
+}
+
+#[test]
+fn several_patterns_that_cannot_stand_together_are_refused() {
+    assert!(Search::any(&["a(b", "c"]).unwrap_err().as_str().contains("unclosed group"));
+    assert!(Search::any(&["a)|(b", "c"]).is_err(), "each has to be one by itself");
+    assert!(Search::any(&["(?x) a # b", "c"]).unwrap_err().as_str().contains("together"));
+    assert!(Search::any(&[] as &[&str]).unwrap().is_none());
 }
 
 #[test]

@@ -22,7 +22,7 @@ impl Read for Drops<'_> {
 /// The first lines and line numbers of the records that pass, and the most bytes that were held: by looking at each, or
 /// only at those that may pass.
 fn found(bytes: &[u8], filter: &Filter, drops: usize, skipping: bool) -> (Vec<(u64, String)>, usize) {
-    let mut spans = Spans::new(filter.watch().cloned(), true);
+    let mut spans = Spans::new(filter.watch(), true);
     let mut source = Drops(bytes, drops);
     let (mut found, mut held) = (Vec::new(), 0);
     let hint = filter.hint().filter(|_| skipping);
@@ -34,8 +34,8 @@ fn found(bytes: &[u8], filter: &Filter, drops: usize, skipping: bool) -> (Vec<(u
                 None => spans.next(false),
             };
             let Some(span) = span else { break };
-            let (missing, watched) = spans.missing(&span);
-            if filter.passes(&span, spans.bytes(), watched) {
+            let (missing, lost) = spans.missing(&span);
+            if filter.passes(&span, spans.bytes(), lost) {
                 let line = spans.line(&span);
                 let record = Record::of(&span, spans.bytes(), missing, &"x".into(), line, &west(0));
                 found.push((line, record.full_text()));
@@ -69,6 +69,22 @@ fn a_line_of_many_megabytes_is_searched_whole_and_shown_with_its_true_length() {
         assert!(held <= 1100 << 10, "{held}");
     }
     assert!(found(&bytes, &text("Noodle"), 1 << 20, true).0.is_empty());
+}
+
+#[test]
+fn of_a_line_of_many_megabytes_each_of_several_conditions_is_told() {
+    let mut line = vec![b'x'; 4 << 20];
+    for (at, word) in [(0, "first"), (1_000_000, "Middle"), (2_000_000, "other")] {
+        line[at..at + word.len()].copy_from_slice(word.as_bytes());
+    }
+    let search = |pattern: &str| Search::new(pattern).unwrap();
+    let passes = |filter: &Filter| found(&line, filter, 1 << 20, true).0.len() == 1;
+    let both = |second: &str| Filter { also: vec![search(second)], ..text("middle") };
+    assert!(passes(&both("other")) && passes(&both("first")) && !passes(&both("nowhere")));
+    assert!(!passes(&Filter { also: vec![search("other")], ..text("nowhere") }));
+    assert!(!passes(&Filter { without: Some(search("other")), ..text("middle") }));
+    assert!(passes(&Filter { without: Some(search("nowhere")), ..text("middle") }));
+    assert!(passes(&Filter { text: Search::any(&["nowhere", "Middle"]).unwrap(), ..Filter::default() }));
 }
 
 #[test]
@@ -138,7 +154,7 @@ proptest! {
 
     #[test]
     fn looking_only_where_it_may_be_finds_what_looking_everywhere_finds(
-        bytes in log(), drops in 1_usize..200, which in 0_usize..9
+        bytes in log(), drops in 1_usize..200, which in 0_usize..10
     ) {
         let filter = match which {
             0 => text("needle"),
@@ -148,7 +164,16 @@ proptest! {
             4 => text("[^x]ne+dle\\s*$"),
             5 => Filter { level: Some(Level::Error), ..Filter::default() },
             6 => Filter { level: Some(Level::Warning), ..text("e") },
-            7 => Filter { also: Some(Search::plain("Gr\u{f6}\u{df}e").unwrap()), invert: true, ..text("needle") },
+            7 => Filter {
+                also: vec![Search::plain("Gr\u{f6}\u{df}e").unwrap()],
+                without: Some(Search::new("needle").unwrap()),
+                ..Filter::default()
+            },
+            8 => Filter {
+                text: Search::any(&["needle", "Gr\u{f6}\u{df}e$", "^over"]).unwrap(),
+                without: Some(Search::new("one|plain").unwrap()),
+                ..Filter::default()
+            },
             _ => text("\u{df}|\\d+%"),
         };
         prop_assert_eq!(found(&bytes, &filter, drops, true).0, found(&bytes, &filter, 1 << 20, false).0);

@@ -5,7 +5,7 @@ use super::{cases, spans, west};
 use crate::log::encoding::Decoding;
 use crate::log::index::{Grown, Index};
 use crate::log::readat::ReadAt;
-use crate::log::search::{Filter, Search};
+use crate::log::search::{Filter, Names, Search};
 use crate::log::spans::Spans;
 use crate::log::view::View;
 use crate::log::{Level, Record, Zoned};
@@ -14,12 +14,12 @@ use proptest::prelude::*;
 
 /// The records of a file with their places, by reading all of it.
 fn model(bytes: &[u8], filter: &Filter) -> (Vec<Known>, Vec<(u64, u64, Record)>) {
-    let mut spans = Spans::new(filter.watch().cloned(), true);
+    let mut spans = Spans::new(filter.watch(), true);
     spans.push(bytes, true);
     let mut passing = Vec::new();
     while let Some(span) = spans.next(true) {
-        let (missing, watched) = spans.missing(&span);
-        if filter.passes(&span, spans.bytes(), watched) {
+        let (missing, lost) = spans.missing(&span);
+        if filter.passes(&span, spans.bytes(), lost) {
             let line = spans.line(&span);
             let record = Record::of(&span, spans.bytes(), missing, &"x".into(), line, &west(0));
             passing.push((spans.begin(&span), spans.offset(span.at.end), record));
@@ -89,8 +89,9 @@ fn filters() -> Vec<Filter> {
         Filter { level: Some(Level::Error), ..Filter::default() },
         Filter { level: Some(Level::Warning), ..text("needle|fail") },
         text("needle"),
-        Filter { invert: true, ..text("needle") },
-        Filter { component: Some("needle".into()), ..Filter::default() },
+        Filter { without: text("needle").text, ..Filter::default() },
+        Filter { without: text("fail").text, thread: Names::only("1"), ..text("needle|text") },
+        Filter { component: Names::only("needle"), ..Filter::default() },
     ]
 }
 

@@ -16,6 +16,7 @@ use crate::log::Level;
 use crate::log::far::hear::Heard;
 use crate::log::far::minutes::Minutes;
 use crate::log::far::words::{MOST_LINES, PAGE, Query};
+use crate::log::search::joined;
 use crate::text::{SafeText, gathered};
 use names::Host;
 use one::{How, NAMED_AFTER, News};
@@ -76,13 +77,18 @@ pub fn run(app: &App, args: &LogArgs) -> Result<Exit> {
 
 fn how(app: &App, args: &LogArgs) -> Result<How> {
     let filter = filter(app, args)?;
+    // The pcm over there may be one that knows no more.
+    if args.component.len() > 1 || args.request.len() > 1 {
+        let why = "--hosts takes one --component and one --request";
+        return Err(wrong(why.into(), "Name one of each, or put all into --grep"));
+    }
     let program =
         ssh::program().map_err(|why| wrong(why, "Set it to a program and its options, or to nothing"))?;
     let words = one::words(&args.files, args.rotated)
         .map_err(|why| wrong(format!("{why} and cannot be sent"), "Write it in UTF-8"))?;
     let usual = if args.follow { BEFORE } else { PAGE };
     let query = Query {
-        grep: args.grep.clone(),
+        grep: joined(&args.grep),
         invert: args.invert,
         level: args.level.map(|level| match level {
             LevelArg::Verbose => Level::Verbose,
@@ -90,8 +96,8 @@ fn how(app: &App, args: &LogArgs) -> Result<How> {
             LevelArg::Warning => Level::Warning,
             LevelArg::Error => Level::Error,
         }),
-        component: args.component.clone(),
-        request: args.request.map(|id| id.to_string()),
+        component: args.component.first().cloned(),
+        request: args.request.first().map(ToString::to_string),
         since: filter.since,
         until: filter.until,
         lines: if args.count { 0 } else { args.lines.unwrap_or(usual) },
