@@ -144,3 +144,20 @@ fn several_files_are_merged_by_time_each_in_its_own_order() {
     assert!(out.lines().next().unwrap().contains(" a.log: [c1] "));
     assert_eq!(run(dir.path(), &["a.log", "./a.log", "-c"]).1, "4\n", "under two names it is one log");
 }
+
+#[test]
+fn codes_are_explained_below_their_records() {
+    let dir = enrolled();
+    fs::write(dir.path().join("a.log"), "MSI returned 1603\nall is well, 1603 files\nhr = 0x80070005\n")
+        .unwrap();
+    let (status, out) = run(dir.path(), &["a.log", "--explain-codes"]);
+    let rows: Vec<_> = out.lines().map(str::trim).collect();
+    assert_eq!((status, rows.len()), (0, 5), "{out}");
+    assert!(rows[1].starts_with("= 1603 ERROR_INSTALL_FAILURE: the installation failed"), "{out}");
+    assert_eq!(rows[4], "= 0x80070005 ERROR_ACCESS_DENIED: access is denied");
+    assert_eq!(run(dir.path(), &["a.log"]).1.lines().count(), 3);
+    let json = pcm(dir.path(), &["--json", "log", "a.log", "--explain-codes", "-n", "1"]);
+    let record: serde_json::Value = serde_json::from_slice(&json.stdout).unwrap();
+    assert_eq!(record["codes"][0]["name"], "ERROR_ACCESS_DENIED");
+    assert_eq!(run(dir.path(), &["a.log", "--explain-codes", "--format", "raw"]).0, 2);
+}

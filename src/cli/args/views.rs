@@ -209,9 +209,12 @@ pub struct LogArgs {
         hide_short_help = true,
         conflicts_with_all = ["hosts", "follow", "lines", "grep", "count", "after", "before", "context", "level", "since",
             "until", "component", "request", "format", "folder", "not_grep", "not_component", "thread", "not_thread",
-            "not_request"]
+            "not_request", "explain_codes"]
     )]
     pub serve: bool,
+    /// Below each record, what the exit codes, HRESULTs and errors in it mean
+    #[arg(long, conflicts_with_all = ["count", "hosts"])]
+    pub explain_codes: bool,
     /// How records are printed
     #[arg(long, value_name = "FORMAT", value_enum, default_value = "rows")]
     pub format: LogShape,

@@ -19,7 +19,8 @@ const STEP: Duration = Duration::from_millis(250);
 
 /// Prints what is there and what is added, until nobody reads it.
 pub fn run(app: &App, args: &LogArgs, filter: Filter, files: &[PathBuf]) -> Result<Exit> {
-    let rows = Rows::new(app.zone.clone(), app.out.width.is_some());
+    let mut rows = Rows::new(app.zone.clone(), app.out.width.is_some());
+    rows.explains = args.explain_codes;
     let mut printer = Printer { app, filter, rows };
     let before = match args.lines {
         Some(lines) => lines,
@@ -61,7 +62,7 @@ impl Printer<'_> {
         }
         for record in merge([records]).iter().filter(|r| self.filter.matches(r)) {
             if self.app.out.json {
-                self.app.out.object(record)?;
+                self.app.out.text(&format!("{}\n", self.rows.document(record)?))?;
             } else {
                 for row in self.rows.of(record) {
                     self.app.out.say(&SafeText::new(&row))?;

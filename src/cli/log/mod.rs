@@ -45,8 +45,12 @@ pub fn run(app: &App, args: &LogArgs) -> Result<Exit> {
     read::run(app, args, &filter, &files)
 }
 
-/// Refuses what `-f` would not do.
+/// Refuses what `-f` and `--format raw` would not do.
 fn can_follow(args: &LogArgs) -> Result<()> {
+    if args.explain_codes && args.format == LogShape::Raw {
+        let why = "--format raw prints what stands in the file, without --explain-codes";
+        return Err(wrong(why.into(), "Leave out one of them"));
+    }
     if args.follow && args.files.iter().any(|file| is_input(file)) {
         let why = "-f follows files; standard input is read as long as it is written anyway";
         return Err(wrong(why.into(), "Leave out -f, or -"));

@@ -6,7 +6,7 @@ use super::packed::{Source, input, open};
 use super::rows::Rows;
 use crate::cli::App;
 use crate::cli::args::{LogArgs, LogShape};
-use crate::error::{Exit, Failure, Result};
+use crate::error::{Exit, Result};
 use crate::host::tail::identity_at;
 use crate::log::follow::{Patterns, rotated};
 use crate::log::search::Filter;
@@ -24,6 +24,7 @@ pub fn run(app: &App, args: &LogArgs, filter: &Filter, files: &[PathBuf]) -> Res
     let (sources, failed) = sources(app, args, filter, files);
     output.failed = failed;
     output.rows.several = sources.len() > 1;
+    output.rows.explains = args.explain_codes;
     output.live = files.iter().any(|file| is_input(file));
     let zone = zoned(app.zone.clone());
     let of = |n: Option<usize>| n.or(args.context).unwrap_or(0);
@@ -169,9 +170,7 @@ impl<'a> Output<'a> {
 
     fn row(&mut self, found: &Found, groups: bool) -> Result<()> {
         if self.app.out.json {
-            self.batch.push_str(&serde_json::to_string(&found.record).map_err(|e| {
-                Failure::new(Exit::Failed, "output", format!("cannot print a record: {e}"), "Report this")
-            })?);
+            self.batch.push_str(&self.rows.document(&found.record)?);
             self.batch.push('\n');
         } else {
             if groups && found.gap && self.printed {

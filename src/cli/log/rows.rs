@@ -2,7 +2,10 @@
 
 use crate::cli::time::zone_words;
 use crate::clock::Zone;
+use crate::error::{Exit, Failure, Result};
+use crate::log::codes::{self, Explained};
 use crate::log::{Level, Record};
+use crate::text::SafeText;
 use chrono::{Datelike, NaiveDate, NaiveDateTime, Timelike};
 
 /// Turns records into rows. On a terminal the date is said when it changes, elsewhere in every row.
@@ -12,6 +15,8 @@ pub struct Rows {
     pub several: bool,
     /// Several hosts: how wide their column is.
     pub hosts: usize,
+    /// What codes mean stands below a record.
+    pub explains: bool,
     terminal: bool,
     date: Option<NaiveDate>,
 }
@@ -19,7 +24,30 @@ pub struct Rows {
 impl Rows {
     /// No row yet.
     pub fn new(zone: Zone, terminal: bool) -> Self {
-        Self { zone, several: false, hosts: 0, terminal, date: None }
+        Self { zone, several: false, hosts: 0, explains: false, terminal, date: None }
+    }
+
+    /// One record as JSON.
+    ///
+    /// # Errors
+    /// It cannot be written so.
+    pub fn document(&self, record: &Record) -> Result<String> {
+        let document = match self.codes(record) {
+            codes if codes.is_empty() => serde_json::to_string(record),
+            codes => serde_json::to_value(record).and_then(|mut document| {
+                document["codes"] = serde_json::to_value(codes)?;
+                serde_json::to_string(&document)
+            }),
+        };
+        document.map_err(|e| {
+            Failure::new(Exit::Failed, "output", format!("cannot print a record: {e}"), "Report this")
+        })
+    }
+
+    /// What its codes mean, where that is wanted.
+    fn codes(&self, record: &Record) -> Vec<Explained> {
+        let lines = record.text.iter().map(SafeText::as_str);
+        if self.explains { codes::of_lines(lines, record.component.as_str()) } else { Vec::new() }
     }
 
     /// Appends the lines of one record, each with its end.
@@ -73,6 +101,7 @@ impl Rows {
         for (i, line) in record.text.iter().enumerate() {
             rows.push(format!("{}{line}", if i == 0 { &lead } else { &indent }).trim_end().to_owned());
         }
+        rows.extend(self.codes(record).iter().map(|code| format!("{indent}= {code}")));
         rows
     }
 }
@@ -81,7 +110,6 @@ impl Rows {
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
-    use crate::text::SafeText;
     use chrono::TimeZone;
 
     fn record(minute: u32, level: Level, text: &[&str]) -> Record {
