@@ -71,9 +71,14 @@ impl Search {
     }
 
     /// Whether any line of the record's text, or its component, holds it.
+    #[cfg(test)]
     pub fn matches(&self, record: &Record) -> bool {
-        record.text.iter().any(|line| self.regex.is_match(line.as_str().as_bytes()))
-            || self.regex.is_match(record.component.as_str().as_bytes())
+        self.is_in_any(record.text.iter().map(SafeText::as_str), &record.component)
+    }
+
+    fn is_in_any<'a>(&self, mut lines: impl Iterator<Item = &'a str>, component: &SafeText) -> bool {
+        lines.any(|line| self.regex.is_match(line.as_bytes()))
+            || self.regex.is_match(component.as_str().as_bytes())
     }
 
     /// The same for a record as it was found in `bytes`.
@@ -191,10 +196,21 @@ impl Filter {
     pub fn matches(&self, record: &Record) -> bool {
         self.level.is_none_or(|least| record.level >= least)
             && self.is_at(record.near)
-            && self.component.pass(&record.component)
-            && self.thread.pass(&record.thread)
-            && self.text.iter().chain(&self.also).all(|search| search.matches(record))
-            && !self.without.as_ref().is_some_and(|search| search.matches(record))
+            && self.fits(&record.component, &record.thread, record.text.iter().map(SafeText::as_str))
+    }
+
+    /// The same by who wrote a record and what it says; of its level and its time nothing is asked.
+    pub fn fits<'a>(
+        &self,
+        component: &SafeText,
+        thread: &SafeText,
+        lines: impl Iterator<Item = &'a str> + Clone,
+    ) -> bool {
+        let holds = |search: &Search| search.is_in_any(lines.clone(), component);
+        self.component.pass(component)
+            && self.thread.pass(thread)
+            && self.text.iter().chain(&self.also).all(holds)
+            && !self.without.as_ref().is_some_and(holds)
     }
 
     /// The same for a record as it was found in `bytes`. `lost`: what is known of the part of it that is not kept. Of times

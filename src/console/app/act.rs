@@ -1,7 +1,7 @@
 //! What each command does, and what typed keys do where text is typed.
 
 use super::copy::MAX_COPY;
-use super::dialog::{Confirm, JobOutcome, Outcome, SaveAs, Saving};
+use super::dialog::{Confirm, FilterAsk, JobOutcome, Outcome, SaveAs, Saving};
 use super::event::Effect;
 use super::list::Scroll;
 use super::overlay::{Details, Overlay, Palette};
@@ -86,6 +86,7 @@ impl App {
                 let save = SaveAs::new("keymap", "toml", lines, None, &self.options.zone);
                 self.open(Overlay::Save(Box::new(save)))
             }
+            Id::Filters => self.open(Overlay::Filters(Box::new(FilterAsk::new()))),
             Id::Results => self.open(Overlay::Results),
             Id::Week => self.week(),
             Id::Mouse => {
@@ -462,6 +463,10 @@ impl App {
                 }
             }
             Some(Overlay::Afar(_)) => self.typed_afar(key),
+            Some(Overlay::Filters(_)) => {
+                self.typed_filter(key);
+                Vec::new()
+            }
             Some(Overlay::Palette(palette)) => match key {
                 Key::Esc | Key::Ctrl('c') => {
                     self.overlays.pop();

@@ -17,6 +17,8 @@ pub struct LogLine {
     pub level: Level,
     /// Who wrote it.
     pub component: SafeText,
+    /// In which thread.
+    pub thread: SafeText,
     /// What.
     pub text: SafeText,
     /// It belongs to the record of the line before.

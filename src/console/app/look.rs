@@ -1,7 +1,9 @@
 //! One log file as a whole: what the log view wants of it, what is on its way, and what comes of that.
 
+use super::dialog::{FilterAsk, Filtering};
 use super::event::Effect;
 use super::logpane::LogPane;
+use super::overlay::Overlay;
 use super::state::App;
 use super::view::View;
 use super::whole::{Ask, Came, Looking, News, Sought, Spot, Stats, What};
@@ -227,6 +229,24 @@ impl App {
             self.go_to_typed();
         }
         goes
+    }
+}
+
+impl App {
+    /// Takes a key where a filter is typed: what is shown changes below the list.
+    pub(super) fn typed_filter(&mut self, key: Key) {
+        let listed = self.log_pane().conditions().len();
+        let Some(Overlay::Filters(mut ask)) = self.overlays.pop() else { return };
+        match ask.key(key, listed) {
+            Filtering::Close => return,
+            Filtering::Open => {}
+            Filtering::Remove => self.log_pane_mut().take_condition(ask.cursor.row(listed)),
+            Filtering::Add(typed) => match self.log_pane_mut().add_condition(typed) {
+                Ok(()) => *ask = FilterAsk::new(),
+                Err(why) => ask.wrong = Some(why),
+            },
+        }
+        self.overlays.push(Overlay::Filters(ask));
     }
 }
 

@@ -2,7 +2,7 @@
 //! events, and so does what a frame had room for.
 //!
 //! `state` is what is known and shown, and the parts of it have files of their own: `data` what the executor said, `rows`
-//! and `filter` what lists show, `logpane`, `transcript`, `overlay`, `dialog`. `update` takes an event; `enabled` says
+//! and `filter` what lists show, `logpane` (its filters are in `terms`), `transcript`, `overlay`, `dialog`. `update` takes an event; `enabled` says
 //! whether a command would do something, `act` does it; `refresh` asks the executor. `rollout` is view 5, `site` and
 //! `on_machines` what its commands do, `afar` what became of that on each machine.
 
@@ -34,6 +34,7 @@ pub mod rollout;
 pub mod rows;
 mod site;
 mod state;
+pub mod terms;
 pub mod transcript;
 pub mod until;
 mod update;

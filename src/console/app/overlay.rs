@@ -1,6 +1,6 @@
 //! What lies over a view: details, explanation, confirmation, help, palette, problems.
 
-use super::dialog::{AfarAsk, Confirm, JobAsk, SaveAs};
+use super::dialog::{AfarAsk, Confirm, FilterAsk, JobAsk, SaveAs};
 use super::input::Input;
 use super::layout::Window;
 use super::list::{Cursor, Scroll};
@@ -35,6 +35,8 @@ pub enum Overlay {
     Week(Scroll),
     /// A file's name is asked for.
     Save(Box<SaveAs>),
+    /// The filters of the log.
+    Filters(Box<FilterAsk>),
 }
 
 impl Overlay {
@@ -55,7 +57,8 @@ impl Overlay {
             | Overlay::Job(_)
             | Overlay::Afar(_)
             | Overlay::Palette(_)
-            | Overlay::Save(_) => true,
+            | Overlay::Save(_)
+            | Overlay::Filters(_) => true,
             Overlay::Details(_)
             | Overlay::Explain(..)
             | Overlay::Answers
@@ -71,6 +74,7 @@ impl Overlay {
         match self {
             Overlay::Details(details) => details.scroll.drawn(window),
             Overlay::Palette(palette) => palette.cursor.drawn(window),
+            Overlay::Filters(ask) => ask.cursor.drawn(window),
             other => {
                 if let Some(scroll) = other.scroll() {
                     scroll.drawn(window);

@@ -156,6 +156,7 @@ impl App {
             Some(Overlay::Afar(ask)) => ask.paste(text),
             Some(Overlay::Palette(palette)) => palette.paste(text),
             Some(Overlay::Save(save)) => save.path.insert(text),
+            Some(Overlay::Filters(ask)) => ask.input.insert(text),
             Some(_) => {}
             None if self.view == View::Rollout => {
                 if let Some(input) = self.rollout.list.typing.as_mut() {

@@ -2,6 +2,7 @@
 //! it, and what came. A place is the byte of the file at which a record begins.
 
 use super::logline::LogLine;
+use super::terms::Term;
 use crate::clock::Wall;
 use crate::log::Level;
 use crate::log::histogram::Bucket;
@@ -43,8 +44,8 @@ pub struct Looking {
 pub struct Only {
     /// Those of this level or above.
     pub level: Level,
-    /// What this component wrote.
-    pub component: Option<SafeText>,
+    /// What these let pass.
+    pub filters: Vec<Term>,
     /// Those in which this pattern is found.
     pub text: Option<SafeText>,
     /// Also those that only say that a poll was made.

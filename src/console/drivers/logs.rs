@@ -95,14 +95,15 @@ pub fn start(
 
 /// The lines of a record.
 pub fn split(record: Record) -> Vec<LogLine> {
-    let (file, time, near, component): (SafeText, Option<Wall>, Option<Wall>, SafeText) =
-        (record.file, record.time, record.near, record.component);
+    let (file, time, near): (SafeText, Option<Wall>, Option<Wall>) = (record.file, record.time, record.near);
+    let (component, thread) = (record.component, record.thread);
     let line = |(n, text): (usize, SafeText)| LogLine {
         file: file.clone(),
         time,
         near,
         level: record.level,
         component: component.clone(),
+        thread: thread.clone(),
         text,
         continued: n > 0,
     };
@@ -110,8 +111,8 @@ pub fn split(record: Record) -> Vec<LogLine> {
 }
 
 fn note(file: SafeText, text: SafeText) -> LogLine {
-    let component = SafeText::default();
-    LogLine { file, time: None, near: None, level: Level::Warning, component, text, continued: false }
+    let (component, thread) = (SafeText::default(), SafeText::default());
+    LogLine { file, time: None, near: None, level: Level::Warning, component, thread, text, continued: false }
 }
 
 /// How many records of a file's end are shown at first.

@@ -6,13 +6,14 @@ use super::{Incoming, send};
 use crate::clock::{Wall, Zone};
 use crate::console::app::Event;
 use crate::console::app::logpane::is_poll;
+use crate::console::app::terms;
 use crate::console::app::whole::{Ask, Came, News, Only, Row, Sought, Spot, Stats, What};
 use crate::console::threads::spawn;
 use crate::host::tail::{self, FileId};
 use crate::log::follow::Patterns;
 use crate::log::index::{Grown, Index};
 use crate::log::readat::ReadAt;
-use crate::log::search::{Filter, Names, Search};
+use crate::log::search::{Filter, Search};
 use crate::log::spans::Spans;
 use crate::log::view::{Item, View};
 use crate::log::{Level, Record, Zoned, zoned};
@@ -342,15 +343,10 @@ impl Open {
 }
 
 fn filter_of(only: &Only) -> Done<Filter> {
-    Ok(Filter {
-        text: only.text.as_ref().map(search).transpose()?,
-        level: (only.level > Level::Verbose).then_some(only.level),
-        component: Names {
-            one_of: only.component.iter().map(|name| name.as_str().to_owned()).collect(),
-            none_of: Vec::new(),
-        },
-        ..Filter::default()
-    })
+    let mut filter = terms::filter(&only.filters).map_err(Ended::Failed)?;
+    filter.also.extend(only.text.as_ref().map(search).transpose()?);
+    filter.level = (only.level > Level::Verbose).then_some(only.level);
+    Ok(filter)
 }
 
 fn search(pattern: &SafeText) -> Done<Search> {

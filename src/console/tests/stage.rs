@@ -84,6 +84,7 @@ pub fn log_lines() -> Vec<LogLine> {
         near: Some(at(NOW) + TimeDelta::seconds(seconds)),
         level,
         component: "PCM".into(),
+        thread: "1".into(),
         text: text.into(),
         continued: false,
     };

@@ -57,6 +57,7 @@ fn shown(n: i64) -> LogLine {
         near: Some(time(n)),
         level: level(n),
         component: format!("P{}", n % 2).as_str().into(),
+        thread: "1".into(),
         text: text(n).as_str().into(),
         continued: false,
     }
@@ -190,6 +191,36 @@ fn a_level_a_component_and_a_pattern_count_in_all_of_the_file() {
     let screen = hall.keys(">");
     let errors = hall.numbers().into_iter().filter(|n| level(*n) == Level::Error).count();
     assert_eq!(errors, 1, "{screen}");
+}
+
+#[test]
+fn several_filters_count_in_all_of_the_file_and_are_taken_away_one_by_one() {
+    let mut hall = Hall::new();
+    hall.keys("Home F");
+    let screen = hall.stage.screen();
+    assert!(
+        screen.contains("FILTERS OF THE LOG") && screen.contains("none: every record is shown"),
+        "{screen}"
+    );
+    hall.keys("'Zugzwang' Enter");
+    assert_eq!(hall.numbers(), [77, 5_200]);
+    hall.keys("'line_40_of' Enter");
+    assert_eq!(hall.numbers(), [40, 77, 5_200]);
+    hall.keys("'!component:P1' Enter 'thread:1' Enter");
+    let screen = hall.keys("'(' Enter");
+    assert_eq!(hall.numbers(), [40, 5_200], "{screen}");
+    assert!(screen.contains("!component:P1") && screen.contains("unclosed group"), "{screen}");
+    let screen = hall.keys("Backspace Esc");
+    assert!(screen.contains("4 filters") && !screen.contains("FILTERS OF"), "{screen}");
+    // The search is among what they let pass.
+    hall.keys("/ 'Zugzwang' Enter");
+    assert!(hall.stage.app.log_pane().hit.is_some());
+    let screen = hall.keys("N");
+    assert!(screen.contains("wrapped"), "{screen}");
+    hall.keys("F Delete Delete Delete Delete");
+    assert!(hall.numbers().len() > 10);
+    let screen = hall.keys("Enter");
+    assert!(!screen.contains("FILTERS OF"), "with nothing typed it closes the list\n{screen}");
 }
 
 #[test]
@@ -373,7 +404,7 @@ fn the_end_of_a_line_of_megabytes_waits_for_the_index_and_is_no_line_of_its_own(
     std::fs::write(&path, &text).unwrap();
     let (to, from) = channel();
     let ask = whole::start(vec![path], Zone::utc(), &to).unwrap();
-    let only = Only { level: Level::Verbose, component: None, text: None, polls: true };
+    let only = Only { level: Level::Verbose, filters: Vec::new(), text: None, polls: true };
     let what = What::Around(Spot::Place(u64::MAX));
     ask.send(Ask { id: 1, file: "A.LOG".into(), fresh: true, only, what }).unwrap();
     let rows = loop {

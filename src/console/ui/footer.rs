@@ -66,6 +66,9 @@ pub fn draw(app: &App, canvas: &mut Canvas, area: Rect) {
             ),
             Scope::Footer,
         ),
+        Some(Overlay::Filters(_)) => {
+            Line::of("  Enter adds what is typed  Delete takes the selected away  Esc closes", Scope::Footer)
+        }
         Some(Overlay::Save(_)) => Line::of("  Enter writes  Esc drops", Scope::Footer),
         Some(Overlay::Palette(_)) => Line::of("  type to filter  Enter runs it  Esc closes", Scope::Footer),
         _ => return keys(app, canvas, area),

@@ -126,8 +126,11 @@ fn titles(app: &App, pane: &LogPane, focus: bool, width: u16) -> (Line, Line) {
     if pane.level > Level::Verbose {
         title.push(safe!(" {}+", pane.level.word()), Scope::Mark);
     }
-    if let Some(component) = &pane.component {
-        title.push(safe!(" only {component}"), Scope::Mark);
+    match (pane.filters().terms(), pane.filters().component()) {
+        ([], _) => {}
+        ([_], Some(component)) => title.push(safe!(" only {component}"), Scope::Mark),
+        ([one], None) => title.push(safe!(" {}", one.typed()), Scope::Mark),
+        (all, _) => title.push(safe!(" {} filters", all.len()), Scope::Mark),
     }
     if pane.marked() > 0 {
         title.push(safe!(" {} marked", pane.marked()), Scope::Mark);
@@ -248,20 +251,19 @@ fn histogram(app: &App, now: Wall, glyphs: &'static Glyphs, bars: &mut Bars, wid
 fn nothing(app: &App) -> SafeText {
     let pane = app.log_pane();
     let (all, _) = pane.counts();
-    let unfiltered = pane.level == Level::Verbose && pane.component.is_none() && !pane.only;
+    let unfiltered = pane.level == Level::Verbose && pane.filters().terms().is_empty() && !pane.only;
     if pane.whole.is_some() {
         match app.looking {
             Some(_) => "looking in the file".into(),
             None if pane.misses() => {
                 "not all of the file could be read, and nothing of what was is shown".into()
             }
-            None => "no record of the file passes level, component and filter".into(),
+            None => safe!("no record of the file passes the filters; {} lists them", app.key_of(Id::Filters)),
         }
     } else if all > 0 && !pane.polls && unfiltered {
         safe!("{all} lines about polls and nothing else; {} in this pane shows them", app.key_of(Id::Polls))
     } else if all > 0 {
-        let [level, component, only] = [Id::Level, Id::Component, Id::OnlyMatches].map(|id| app.key_of(id));
-        safe!("none of {all} lines passes level ({level}), component ({component}) and filter ({only})")
+        safe!("none of {all} lines passes the filters; {} lists them", app.key_of(Id::Filters))
     } else {
         "nothing was written yet".into()
     }

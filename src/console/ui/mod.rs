@@ -9,6 +9,7 @@ mod detail;
 mod details;
 mod explain;
 mod facts;
+mod filters;
 mod footer;
 mod glyphs;
 mod header;
@@ -130,6 +131,7 @@ fn whole(app: &App, now: Wall, canvas: &mut Canvas, kept: &mut Kept, traces: &Tr
             Overlay::Week(scroll) => week::draw(app, scroll, now, canvas, body),
             Overlay::Results => results::draw(app, canvas, body),
             Overlay::Save(save) => results::save(save, canvas, body),
+            Overlay::Filters(ask) => filters::draw(app, ask, canvas, body),
         }
     }
     footer::draw(app, canvas, footer);

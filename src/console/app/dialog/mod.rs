@@ -2,11 +2,13 @@
 //! carries it out once the question can have been read; any other key cancels, but for those that fill it in.
 
 mod afar;
+mod filters;
 mod job;
 mod keys;
 mod save;
 
 pub use afar::{About, AfarAsk, AfarField, AfarOutcome};
+pub use filters::{FilterAsk, Filtering};
 pub use job::{JobAsk, JobField, JobOutcome};
 pub use save::{SaveAs, Saving};
 

@@ -51,7 +51,6 @@ impl LogPane {
         }
         line.level >= self.level
             && (self.polls || !is_poll(line.level, line.text.as_str()))
-            && self.component.as_ref().is_none_or(|wanted| line.component == *wanted)
             && !(self.only && self.search.as_ref().is_some_and(|p| !self.found(p, line)))
     }
 
@@ -59,13 +58,17 @@ impl LogPane {
         pattern.is_match(line.text.as_str()) || pattern.is_match(line.component.as_str())
     }
 
-    fn refilter(&mut self) {
+    pub(super) fn refilter(&mut self) {
         if self.whole.is_some() {
             self.look_anew();
             return;
         }
-        let passing = self.lines.iter().filter(|(_, line)| self.passes(line));
-        self.shown = passing.map(|(key, _)| *key).collect();
+        // The lines of a record stand together, and pass together.
+        let mut lines = std::mem::take(&mut self.lines);
+        let records = lines.make_contiguous().chunk_by(|_, (_, next)| next.continued);
+        let fitting = records.filter(|record| self.fits(record.iter().map(|(_, line)| line))).flatten();
+        let shown = fitting.filter(|(_, line)| self.passes(line)).map(|(key, _)| *key).collect();
+        (self.lines, self.shown) = (lines, shown);
         let below = self.shown.len() - self.shown.partition_point(|key| *key <= self.bottom);
         self.unseen = self.unseen.min(below);
         self.find_matches();
@@ -161,12 +164,13 @@ impl LogPane {
         if named.peek().is_none() {
             return "these lines name no component".into();
         }
-        self.component = match &self.component {
+        let next = match self.filters.component() {
             None => named.next().cloned(),
             Some(here) => named.find(|name| *name > here).cloned(),
         };
+        self.filters.set_component(next.clone());
         self.refilter();
-        match &self.component {
+        match next {
             Some(name) => safe!("only what {name} wrote"),
             None => "what every component wrote".into(),
         }
@@ -340,7 +344,7 @@ impl LogPane {
         self.matches.iter().rev().copied().find(|key| above(*key))
     }
 
-    /// One step back: ends the search, follows again, shows every component, and the left edge; false if there was
+    /// One step back: ends the search, follows again, takes the newest filter away, shows the left edge; false if there was
     /// nothing to go back from.
     pub fn back(&mut self) -> bool {
         self.stop_seeking();
@@ -350,7 +354,7 @@ impl LogPane {
             whole.leave = true;
         } else if !self.follow {
             self.resume();
-        } else if self.component.take().is_some() {
+        } else if self.filters.pop() {
             self.refilter();
         } else if self.shift > 0 {
             self.shift = 0;

@@ -1,7 +1,8 @@
 //! A log pane; there are two, that of the overview and a view of its own. The lines of all files live here in the order of
 //! time, each with a key that never changes, so that what one reads stays where it is whatever comes in. `moves` gets about in
-//! them, `find` searches and filters, `whole` has one file from its beginning to its end; the drawing is in `ui::log`.
+//! them, `find` searches and filters, `conditions` lists what is filtered, `whole` has one file from its beginning to its end; the drawing is in `ui::log`.
 
+mod conditions;
 mod find;
 mod moves;
 mod older;
@@ -17,6 +18,7 @@ pub use whole::Whole;
 use super::input::Input;
 use super::layout::Window;
 use super::logline::LogLine;
+use super::terms::Filters;
 use super::whole::What;
 use crate::clock::Wall;
 use crate::log::Level;
@@ -99,8 +101,8 @@ pub struct LogPane {
     pub level: Level,
     /// Lines of polls that found nothing to tell are shown, too.
     pub polls: bool,
-    /// Only what this component wrote.
-    pub component: Option<SafeText>,
+    /// What is shown of that.
+    filters: Filters,
     /// Wrap long lines.
     pub wrap: bool,
     /// How times are shown.
@@ -153,7 +155,7 @@ impl Default for LogPane {
             only: false,
             level: Level::Verbose,
             polls: true,
-            component: None,
+            filters: Filters::default(),
             wrap: false,
             time: TimeDisplay::default(),
             shift: 0,
@@ -181,31 +183,36 @@ impl LogPane {
 
     /// Takes new lines: of one file in its own order, of several by their times.
     pub fn push(&mut self, lines: impl IntoIterator<Item: Into<Arc<LogLine>>>) {
-        'next: for line in lines {
-            let line: Arc<LogLine> = line.into();
-            let size = line.text.as_str().len();
-            let key = (self.places.place(&line.file, line.near), self.next);
-            self.next += 1;
-            self.oldest.entry(line.file.clone()).or_insert(key.0);
-            while let Some((oldest, _)) = self.lines.front()
-                && (self.lines.len() >= self.room || self.bytes + size > MAX_BYTES)
-            {
-                self.dropped += 1;
-                if key < *oldest {
-                    continue 'next;
-                }
-                self.forget_oldest();
-            }
-            if self.place(key, line) && !self.follow && key > self.bottom {
-                self.unseen += 1;
-            }
+        let lines: Vec<Arc<LogLine>> = lines.into_iter().map(Into::into).collect();
+        for record in lines.chunk_by(|_, next| next.continued) {
+            let fits = self.fits(record.iter());
+            record.iter().for_each(|line| self.push_line(line.clone(), fits));
         }
     }
 
-    /// Puts a line where it belongs; whether it is shown.
-    fn place(&mut self, key: LineKey, line: Arc<LogLine>) -> bool {
+    fn push_line(&mut self, line: Arc<LogLine>, fits: bool) {
+        let size = line.text.as_str().len();
+        let key = (self.places.place(&line.file, line.near), self.next);
+        self.next += 1;
+        self.oldest.entry(line.file.clone()).or_insert(key.0);
+        while let Some((oldest, _)) = self.lines.front()
+            && (self.lines.len() >= self.room || self.bytes + size > MAX_BYTES)
+        {
+            self.dropped += 1;
+            if key < *oldest {
+                return;
+            }
+            self.forget_oldest();
+        }
+        if self.place(key, line, fits) && !self.follow && key > self.bottom {
+            self.unseen += 1;
+        }
+    }
+
+    /// Puts a line where it belongs; whether it is shown. `fits`: its record passes the filters.
+    fn place(&mut self, key: LineKey, line: Arc<LogLine>, fits: bool) -> bool {
         self.tally(&line, true);
-        let passes = self.passes(&line);
+        let passes = fits && self.passes(&line);
         if passes {
             insert(&mut self.shown, key, |known| *known);
             if self.search.as_ref().is_some_and(|pattern| self.found(pattern, &line)) {

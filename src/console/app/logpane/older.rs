@@ -24,20 +24,23 @@ impl LogPane {
     /// older ones, and whether they come when they are wanted. The text says what came of what was looked for in them.
     pub fn push_older(
         &mut self,
-        lines: impl IntoIterator<Item: Into<Arc<LogLine>>, IntoIter: DoubleEndedIterator>,
+        lines: impl IntoIterator<Item: Into<Arc<LogLine>>>,
         more: Option<bool>,
     ) -> Option<SafeText> {
-        for line in lines.into_iter().rev() {
-            let line: Arc<LogLine> = line.into();
-            let newer = self.oldest.get(&line.file).copied();
-            let at = match (line.near, newer) {
-                (Some(at), Some(newer)) => at.min(newer),
-                (Some(at), None) => at,
-                (None, newer) => newer.unwrap_or(Wall::MIN_UTC),
-            };
-            self.oldest.insert(line.file.clone(), at);
-            self.first -= 1;
-            self.place((at, self.first), line);
+        let lines: Vec<Arc<LogLine>> = lines.into_iter().map(Into::into).collect();
+        for record in lines.chunk_by(|_, next| next.continued).rev() {
+            let fits = self.fits(record.iter());
+            for line in record.iter().rev() {
+                let newer = self.oldest.get(&line.file).copied();
+                let at = match (line.near, newer) {
+                    (Some(at), Some(newer)) => at.min(newer),
+                    (Some(at), None) => at,
+                    (None, newer) => newer.unwrap_or(Wall::MIN_UTC),
+                };
+                self.oldest.insert(line.file.clone(), at);
+                self.first -= 1;
+                self.place((at, self.first), line.clone(), fits);
+            }
         }
         self.room = self.room.max(self.lines.len());
         // What came since the oldest were let go would be missing in between.

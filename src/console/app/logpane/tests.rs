@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used)]
 
 use super::*;
+use crate::console::app::terms;
 use crate::console::app::whole::Row;
 use crate::console::keymap::commands::Id;
 use crate::console::keymap::{Key, Keymap};
@@ -20,6 +21,7 @@ fn line(file: &str, seconds: i64, text: &str) -> LogLine {
         near: time,
         level: Level::Info,
         component: "PCM".into(),
+        thread: "1".into(),
         text: text.into(),
         continued: false,
     }
@@ -329,4 +331,55 @@ fn a_whole_file_of_long_lines_is_not_asked_for_in_circles() {
         }
         assert!(pane.counts().0 < 300, "of a large file no more than a few screens are here");
     }
+}
+
+#[test]
+fn filters_of_one_kind_are_alternatives_kinds_hold_together_and_a_record_passes_whole() {
+    let mut pane = LogPane::default();
+    let by = |component: &str, thread: &str, seconds: i64, text: &str| LogLine {
+        component: component.into(),
+        thread: thread.into(),
+        ..line("A", seconds, text)
+    };
+    let more = |text: &str| LogLine { continued: true, ..by("X", "7", 3, text) };
+    let lines = vec![
+        by("X", "7", 1, "one BP0000Y"),
+        by("Y", "8", 2, "two"),
+        by("X", "7", 3, "three"),
+        more("  at frame"),
+        more("  cause"),
+        by("Z", "7", 4, "four"),
+    ];
+    pane.push(lines.clone());
+    let add = |pane: &mut LogPane, typed: &str| pane.add_condition(terms::read(typed).unwrap()).unwrap();
+    add(&mut pane, "cause");
+    assert_eq!(texts(&mut pane, 9), ["three", "  at frame", "  cause"], "all of a record, or nothing of it");
+    add(&mut pane, "two");
+    assert_eq!(texts(&mut pane, 9).len(), 4);
+    add(&mut pane, "thread:7");
+    assert_eq!(texts(&mut pane, 9), ["three", "  at frame", "  cause"]);
+    // What comes is looked at as what is here.
+    pane.push(lines.iter().cloned());
+    assert_eq!(pane.counts().1, 6);
+    pane.push_older(lines, None);
+    assert_eq!(pane.counts().1, 9);
+    add(&mut pane, "!frame");
+    assert_eq!(pane.counts().1, 0);
+    assert_eq!(
+        pane.conditions().iter().map(SafeText::as_str).collect::<Vec<_>>(),
+        ["text:cause", "text:two", "thread:7", "!text:frame"]
+    );
+    pane.take_condition(3);
+    assert_eq!(pane.counts().1, 9);
+    pane.take_condition(1);
+    pane.take_condition(0);
+    assert_eq!(pane.conditions(), [SafeText::from("thread:7")]);
+    assert_eq!(pane.counts().1, 15, "all but what thread 8 wrote");
+    add(&mut pane, "request:BP0000Y");
+    add(&mut pane, "level:info");
+    assert_eq!(texts(&mut pane, 9).len(), 3);
+    assert_eq!(pane.conditions()[0].as_str(), "level:info");
+    assert!(pane.back(), "the newest filter goes");
+    assert_eq!(pane.counts().1, 15);
+    assert_eq!(pane.offers(), [SafeText::from("component:Z"), SafeText::from("thread:7")]);
 }

@@ -52,7 +52,7 @@ impl LogPane {
             only: self.only,
             level: self.level,
             polls: self.polls,
-            component: self.component.clone(),
+            filters: self.filters.clone(),
             components: self.components.clone(),
             wrap: self.wrap,
             time: self.time,
@@ -77,7 +77,7 @@ impl LogPane {
         let text = self.search.as_ref().filter(|_| self.only);
         Only {
             level: self.level,
-            component: self.component.clone(),
+            filters: self.filters.terms().to_vec(),
             text: text.map(|search| SafeText::new(search.as_str())),
             polls: self.polls,
         }
@@ -293,7 +293,7 @@ impl LogPane {
                 whole.numbers.insert(row.place, row.line);
             }
             for (n, line) in row.lines.into_iter().enumerate() {
-                self.place(key(row.place, n), Arc::new(line));
+                self.place(key(row.place, n), Arc::new(line), true);
             }
         }
     }
