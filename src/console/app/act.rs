@@ -4,7 +4,7 @@ use super::copy::MAX_COPY;
 use super::dialog::{Confirm, FilterAsk, JobOutcome, Outcome, SaveAs, Saving};
 use super::event::Effect;
 use super::list::Scroll;
-use super::overlay::{Details, Overlay, Palette};
+use super::overlay::{Details, Overlay, Palette, RecordView};
 use super::state::App;
 use super::view::{Focus, View};
 use crate::console::keymap::Key;
@@ -86,6 +86,10 @@ impl App {
                 let save = SaveAs::new("keymap", "toml", lines, None, &self.options.zone);
                 self.open(Overlay::Save(Box::new(save)))
             }
+            Id::Record => match RecordView::of(self.log_pane()) {
+                Some(record) => self.open(Overlay::Record(Box::new(record))),
+                None => Vec::new(),
+            },
             Id::Filters => self.open(Overlay::Filters(Box::new(FilterAsk::new()))),
             Id::Results => self.open(Overlay::Results),
             Id::Week => self.week(),

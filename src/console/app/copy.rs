@@ -101,6 +101,10 @@ impl App {
                 lines.extend(doc.allowed.iter().map(allowed_line));
                 lines
             }
+            Overlay::Record(record) => {
+                let lines = record.lines.iter().map(|line| log_line(line, zone));
+                lines.chain(record.codes.iter().map(|code| safe!("= {code}"))).collect()
+            }
             Overlay::Problems(_) => {
                 let silence = self.silence().map(|(failure, _)| safe!("{failure}"));
                 let place = |p: &crate::terms::Problem| {

@@ -125,6 +125,7 @@ pub fn enabled(app: &App, id: Id) -> Result<(), SafeText> {
         Id::NextError | Id::PrevError if !app.log_pane().has_fault(id == Id::NextError) => {
             Err(safe!("no error or warning {}", if id == Id::NextError { "below" } else { "above" }))
         }
+        Id::Record if app.log_pane().counts().1 == 0 => Err("no record is shown".into()),
         Id::NextMark | Id::PrevMark if app.log_pane().marked() == 0 => {
             Err(safe!("no line is marked; {} marks one", app.key_of(Id::LogMark)))
         }

@@ -19,6 +19,8 @@ pub struct LogLine {
     pub component: SafeText,
     /// In which thread.
     pub thread: SafeText,
+    /// From which place of its program, where the record says.
+    pub source: SafeText,
     /// What.
     pub text: SafeText,
     /// It belongs to the record of the line before.

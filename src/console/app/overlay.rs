@@ -4,9 +4,16 @@ use super::dialog::{AfarAsk, Confirm, FilterAsk, JobAsk, SaveAs};
 use super::input::Input;
 use super::layout::Window;
 use super::list::{Cursor, Scroll};
+use super::logline::LogLine;
+use super::logpane::LogPane;
 use super::transcript::Standing;
 use crate::console::keymap::commands::{COMMANDS, Command, Id};
+use crate::log::codes;
+use crate::safe;
 use crate::site::ids::RequestId;
+use crate::text::SafeText;
+use chrono::TimeDelta;
+use std::sync::Arc;
 
 /// One layer.
 #[derive(Debug, Clone)]
@@ -37,6 +44,35 @@ pub enum Overlay {
     Save(Box<SaveAs>),
     /// The filters of the log.
     Filters(Box<FilterAsk>),
+    /// One record of the log in full.
+    Record(Box<RecordView>),
+}
+
+/// A record of the log as it was when it was opened.
+#[derive(Debug, Clone)]
+pub struct RecordView {
+    /// Its lines.
+    pub lines: Vec<Arc<LogLine>>,
+    /// The line of its file that it begins on, where that is known.
+    pub line: Option<u64>,
+    /// How long after the record above it was written.
+    pub since: Option<TimeDelta>,
+    /// What codes in it mean.
+    pub codes: Vec<SafeText>,
+    /// Where its text stands.
+    pub scroll: Scroll,
+}
+
+impl RecordView {
+    /// The record at which one is.
+    pub fn of(pane: &LogPane) -> Option<RecordView> {
+        let (key, lines) = pane.record_here()?;
+        let component = lines.first().map(|line| line.component.clone()).unwrap_or_default();
+        let texts = lines.iter().map(|line| line.text.as_str());
+        let codes = codes::of_lines(texts, component.as_str()).iter().map(|code| safe!("{code}")).collect();
+        let (line, since) = (pane.line_number(), pane.since_above(key));
+        Some(RecordView { lines, line, since, codes, scroll: Scroll::default() })
+    }
 }
 
 impl Overlay {
@@ -65,6 +101,7 @@ impl Overlay {
             | Overlay::Help(_)
             | Overlay::Problems(_)
             | Overlay::Results
+            | Overlay::Record(_)
             | Overlay::Week(_) => false,
         }
     }
@@ -100,6 +137,7 @@ impl Overlay {
     /// What is nothing but a text stands there.
     fn scroll(&mut self) -> Option<&mut Scroll> {
         match self {
+            Overlay::Record(record) => Some(&mut record.scroll),
             Overlay::Explain(_, scroll)
             | Overlay::Help(scroll)
             | Overlay::Problems(scroll)

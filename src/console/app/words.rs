@@ -3,7 +3,7 @@
 
 use crate::clock::{Wall, Zone};
 use crate::text;
-use chrono::Datelike;
+use chrono::{Datelike, TimeDelta};
 use std::time::Duration;
 
 /// Seconds in a day.
@@ -102,6 +102,22 @@ pub fn far(at: Wall, now: Wall) -> String {
     }
 }
 
+/// How long after something before it: `+0s`, `+0.350s`, `+12.5s`, `+3m12s`; `-2s` where a clock was set back.
+pub fn after(since: TimeDelta) -> String {
+    let sign = if since < TimeDelta::zero() { '-' } else { '+' };
+    format!("{sign}{}", apart(since))
+}
+
+/// How long between two things, whichever was first.
+pub fn apart(by: TimeDelta) -> String {
+    let ms = by.num_milliseconds().unsigned_abs();
+    match (ms, ms % 1000) {
+        (60_000.., _) | (_, 0) => text::duration(Duration::from_secs(ms / 1000)),
+        (..10_000, rest) => format!("{}.{rest:03}s", ms / 1000),
+        (_, rest) => format!("{}.{}s", ms / 1000, rest / 100),
+    }
+}
+
 /// `14:02`
 pub fn clock(at: Wall, zone: &Zone) -> String {
     zone.to_local(at).format("%H:%M").to_string()
@@ -169,6 +185,12 @@ mod tests {
         assert_eq!(show("2026-11-17T22:00:00Z"), "Tue 22:00");
         assert_eq!(show("2026-12-22T22:00:00Z"), "22 Dec");
         assert_eq!(show("2027-01-02T22:00:00Z"), "2 Jan 27");
+    }
+
+    #[test]
+    fn what_is_after_something_is_told_as_exactly_as_it_matters() {
+        let all = [0, 350, 1_000, 9_999, 12_530, 61_900, -2_000].map(|ms| after(TimeDelta::milliseconds(ms)));
+        assert_eq!(all, ["+0s", "+0.350s", "+1s", "+9.999s", "+12.5s", "+1m1s", "-2s"]);
     }
 
     #[test]

@@ -96,7 +96,7 @@ pub fn start(
 /// The lines of a record.
 pub fn split(record: Record) -> Vec<LogLine> {
     let (file, time, near): (SafeText, Option<Wall>, Option<Wall>) = (record.file, record.time, record.near);
-    let (component, thread) = (record.component, record.thread);
+    let (component, thread, source) = (record.component, record.thread, record.source);
     let line = |(n, text): (usize, SafeText)| LogLine {
         file: file.clone(),
         time,
@@ -104,6 +104,7 @@ pub fn split(record: Record) -> Vec<LogLine> {
         level: record.level,
         component: component.clone(),
         thread: thread.clone(),
+        source: source.clone(),
         text,
         continued: n > 0,
     };
@@ -111,8 +112,18 @@ pub fn split(record: Record) -> Vec<LogLine> {
 }
 
 fn note(file: SafeText, text: SafeText) -> LogLine {
-    let (component, thread) = (SafeText::default(), SafeText::default());
-    LogLine { file, time: None, near: None, level: Level::Warning, component, thread, text, continued: false }
+    let none = SafeText::default;
+    LogLine {
+        file,
+        time: None,
+        near: None,
+        level: Level::Warning,
+        component: none(),
+        thread: none(),
+        source: none(),
+        text,
+        continued: false,
+    }
 }
 
 /// How many records of a file's end are shown at first.

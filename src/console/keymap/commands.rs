@@ -141,8 +141,9 @@ commands! {
     LogMark "log-mark" ["m"] "mark" "mark or unmark this line" Logs [Log] 3;
     NextMark "next-mark" ["u"] "next mark" "the next marked line" Logs [Log] 0;
     PrevMark "previous-mark" ["U"] "previous mark" "the previous marked line" Logs [Log] 0;
+    Record "record" ["Enter"] "record" "this record in full, and what the codes in it mean" Logs [Log] 0;
     Wrap "wrap" ["z"] "wrap" "wrap or cut long lines" Logs [Log] 3;
-    TimeDisplay "time" ["t"] "time" "show the time with the date, without it, or not at all" Logs [Log] 2;
+    TimeDisplay "time" ["t"] "time" "show the time, with the date, the time since the line above, or none" Logs [Log] 2;
     Save "save" ["S"] "save" "save this text to a new file" Logs [Log Other] 4;
     Louder "more-traces" ["+"] "more" "collect one more level of traces of the selected module" Logs [Other] 0;
     Quieter "fewer-traces" ["-"] "fewer" "collect one level fewer of traces of the selected module" Logs [Other] 0;

@@ -10,6 +10,7 @@ use crate::console::theme::{ANSI, ColourLevel, Theme};
 use crate::console::ui::{ASCII, Glyphs, Painter, UNICODE};
 use crate::executor::ask::AskAll;
 use crate::log::Level;
+use crate::text::SafeText;
 use chrono::TimeDelta;
 use ratatui::buffer::{Buffer, Cell};
 use ratatui::layout::Rect;
@@ -85,6 +86,7 @@ pub fn log_lines() -> Vec<LogLine> {
         level,
         component: "PCM".into(),
         thread: "1".into(),
+        source: SafeText::default(),
         text: text.into(),
         continued: false,
     };

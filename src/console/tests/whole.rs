@@ -9,6 +9,7 @@ use crate::console::app::whole::{Ask, Came, News, Only, Spot, What};
 use crate::console::app::{Effect, Event, LogLine};
 use crate::console::drivers::{Incoming, whole};
 use crate::log::Level;
+use crate::text::SafeText;
 use chrono::TimeDelta;
 use std::path::PathBuf;
 use std::sync::mpsc::{Receiver, Sender, channel};
@@ -58,6 +59,7 @@ fn shown(n: i64) -> LogLine {
         level: level(n),
         component: format!("P{}", n % 2).as_str().into(),
         thread: "1".into(),
+        source: SafeText::default(),
         text: text(n).as_str().into(),
         continued: false,
     }
@@ -233,6 +235,32 @@ fn a_time_a_line_and_a_part_are_gone_to() {
     }
     let screen = hall.keys("@ 'soon' Enter");
     assert!(screen.contains("is not a time"), "{screen}");
+}
+
+#[test]
+fn a_record_is_shown_in_full_with_what_its_codes_mean() {
+    let mut hall = Hall::new();
+    let failed = LogLine { text: "MSI returned 1603".into(), source: "x.cpp:12".into(), ..shown(LINES) };
+    let more = LogLine { text: "hr=0x80070005".into(), continued: true, ..failed.clone() };
+    hall.stage.event(Event::Log(vec![failed, more]));
+    hall.keys("k");
+    let screen = hall.keys("Enter");
+    for part in [
+        "RECORD",
+        "1603 ERROR_INSTALL_FAILURE",
+        "0x80070005 ERROR_ACCESS_DENIED",
+        "x.cpp:12",
+        "MSI returned 1603",
+        "+0s after the record above",
+    ] {
+        assert!(screen.contains(part), "{part}\n{screen}");
+    }
+    let screen = hall.keys("Esc");
+    assert!(!screen.contains("RECORD") && !screen.contains("ERROR_INSTALL_FAILURE"), "{screen}");
+    // Beside the line that one has gone to.
+    hall.keys("/ '1603' Enter");
+    let screen = hall.stage.screen();
+    assert!(screen.contains("MSI returned 1603  = 1603 ERROR_INSTALL_FAILURE"), "{screen}");
 }
 
 #[test]

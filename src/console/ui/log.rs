@@ -11,9 +11,11 @@ use crate::console::app::{App, Focus, LogLine, View, words};
 use crate::console::keymap::commands::Id;
 use crate::console::theme::Scope;
 use crate::log::Level;
+use crate::log::codes;
 use crate::log::histogram::{Bucket, narrow};
 use crate::safe;
 use crate::text::SafeText;
+use chrono::TimeDelta;
 use ratatui::layout::Rect;
 
 /// Errors and warnings by time, counted once for a width as long as nothing comes.
@@ -74,12 +76,18 @@ pub fn draw(app: &App, now: Wall, canvas: &mut Canvas, bars: &mut Bars, area: Re
     let mut lines: Vec<Line> = Vec::new();
     // From the bottom up, so that wrapped lines push the oldest out.
     for (key, record) in pane.window(height).rev() {
-        let mut line = line(pane, record, files, now, app);
+        let since = (pane.time == TimeDisplay::Since).then(|| pane.since_above(key)).flatten();
+        let mut line = line(pane, record, files, since, now, app);
         if pane.marked() > 0 {
             // The column is there as soon as there is a mark, for all lines alike.
             line.words.insert(0, (if pane.is_marked(key) { "# " } else { "  " }.into(), Scope::Mark));
         }
         let hit = pane.hit == Some(key);
+        if hit {
+            for code in codes::explained(record.text.as_str(), record.component.as_str()) {
+                line.push(safe!("  = {code}"), Scope::Mark);
+            }
+        }
         let mut parts = if pane.wrap && app.view == View::Log {
             line.wrap(usize::from(inside.width), 11)
         } else {
@@ -132,8 +140,8 @@ fn titles(app: &App, pane: &LogPane, focus: bool, width: u16) -> (Line, Line) {
         ([one], None) => title.push(safe!(" {}", one.typed()), Scope::Mark),
         (all, _) => title.push(safe!(" {} filters", all.len()), Scope::Mark),
     }
-    if pane.marked() > 0 {
-        title.push(safe!(" {} marked", pane.marked()), Scope::Mark);
+    if let Some(said) = pane.marks_said() {
+        title.push(safe!(" {said}"), Scope::Mark);
     }
     if let Some(search) = pane.search() {
         let only = if pane.only { " only" } else { "" };
@@ -269,7 +277,14 @@ fn nothing(app: &App) -> SafeText {
     }
 }
 
-fn line(pane: &LogPane, record: &LogLine, files: bool, now: Wall, app: &App) -> Line {
+fn line(
+    pane: &LogPane,
+    record: &LogLine,
+    files: bool,
+    since: Option<TimeDelta>,
+    now: Wall,
+    app: &App,
+) -> Line {
     let scope = match record.level {
         Level::Verbose => Scope::LogVerbose,
         Level::Info => Scope::LogInfo,
@@ -280,6 +295,7 @@ fn line(pane: &LogPane, record: &LogLine, files: bool, now: Wall, app: &App) -> 
     let mut line = Line::new();
     let time = match (pane.time, record.time) {
         (TimeDisplay::Hidden, _) => None,
+        (TimeDisplay::Since, _) => Some((9, since.map(words::after).unwrap_or_default())),
         (TimeDisplay::Clock, Some(at)) => Some((8, words::stamp(at, now, zone))),
         (TimeDisplay::Full, Some(at)) => Some((19, words::full(at, zone))),
         (TimeDisplay::Clock, None) => Some((8, String::new())),

@@ -22,6 +22,7 @@ mod log;
 mod many;
 mod problems;
 mod readiness;
+mod record;
 mod requests;
 mod results;
 mod rollout;
@@ -131,6 +132,7 @@ fn whole(app: &App, now: Wall, canvas: &mut Canvas, kept: &mut Kept, traces: &Tr
             Overlay::Week(scroll) => week::draw(app, scroll, now, canvas, body),
             Overlay::Results => results::draw(app, canvas, body),
             Overlay::Save(save) => results::save(save, canvas, body),
+            Overlay::Record(record) => record::draw(app, record, now, canvas, body),
             Overlay::Filters(ask) => filters::draw(app, ask, canvas, body),
         }
     }

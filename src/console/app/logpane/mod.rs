@@ -8,6 +8,7 @@ mod moves;
 mod older;
 #[cfg(test)]
 mod tests;
+mod times;
 mod whole;
 
 use find::Before;
@@ -48,6 +49,8 @@ pub enum TimeDisplay {
     Clock,
     /// With the date.
     Full,
+    /// As the time since the line above.
+    Since,
     /// Not at all.
     Hidden,
 }

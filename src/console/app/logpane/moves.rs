@@ -74,7 +74,8 @@ impl LogPane {
             Id::TimeDisplay => {
                 self.time = match self.time {
                     TimeDisplay::Clock => TimeDisplay::Full,
-                    TimeDisplay::Full => TimeDisplay::Hidden,
+                    TimeDisplay::Full => TimeDisplay::Since,
+                    TimeDisplay::Since => TimeDisplay::Hidden,
                     TimeDisplay::Hidden => TimeDisplay::Clock,
                 };
             }

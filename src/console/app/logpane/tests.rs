@@ -22,6 +22,7 @@ fn line(file: &str, seconds: i64, text: &str) -> LogLine {
         level: Level::Info,
         component: "PCM".into(),
         thread: "1".into(),
+        source: SafeText::default(),
         text: text.into(),
         continued: false,
     }
@@ -167,6 +168,31 @@ fn a_mark_is_found_again_and_goes_with_its_line() {
     assert!(does(&mut pane, Id::PrevMark).unwrap().as_str().contains("no marked line above"));
     does(&mut pane, Id::LogMark);
     assert_eq!(pane.marked(), 0);
+}
+
+#[test]
+fn the_time_since_the_line_above_and_between_marks_is_told() {
+    let mut pane = LogPane::default();
+    let mut loose = line("A", 0, "loose");
+    (loose.time, loose.near) = (None, Some(at(10)));
+    let more = LogLine { continued: true, ..line("A", 70, "more") };
+    pane.push(vec![line("A", 10, "a"), loose, line("A", 70, "b"), more, line("A", 69, "c")]);
+    let _ = texts(&mut pane, 9);
+    let since: Vec<_> =
+        pane.window(9).map(|(key, _)| pane.since_above(key).map(|since| since.num_seconds())).collect();
+    assert_eq!(since, [None, None, Some(60), None, Some(-1)]);
+    assert_eq!(pane.marks_said(), None);
+    does(&mut pane, Id::LogMark);
+    assert_eq!(pane.marks_said().unwrap().as_str(), "1 marked");
+    (0..4).for_each(|_| drop(does(&mut pane, Id::Up)));
+    does(&mut pane, Id::LogMark);
+    assert_eq!(pane.marks_said().unwrap().as_str(), "2 marked, 59s apart");
+    does(&mut pane, Id::NextMark);
+    assert_eq!(pane.marks_said().unwrap().as_str(), "mark 2 of 2, 59s after the one above");
+    // The record at which one is, from whichever of its lines.
+    does(&mut pane, Id::Up);
+    let (_, record) = pane.record_here().unwrap();
+    assert_eq!(record.iter().map(|line| line.text.as_str()).collect::<Vec<_>>(), ["b", "more"]);
 }
 
 #[test]
