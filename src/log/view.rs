@@ -131,6 +131,20 @@ impl<'a, S: ReadAt> View<'a, S> {
         }
     }
 
+    /// Every record that passes, from the first to the last or until one is enough; false: it was told to stop.
+    ///
+    /// # Errors
+    /// What the source says.
+    pub fn each(
+        &self,
+        buffer: &mut Spans,
+        filter: &Filter,
+        go: Go,
+        each: impl FnMut(Item) -> bool,
+    ) -> io::Result<bool> {
+        Ok(self.records(buffer, 0, self.size, filter, go, each)?.is_some())
+    }
+
     /// The last records, up to `most`, that end before or at `before`, where one begins, or the file ends.
     ///
     /// # Errors

@@ -7,6 +7,7 @@ use super::list::Scroll;
 use super::overlay::{Details, Overlay, Palette, RecordView};
 use super::state::App;
 use super::view::{Focus, View};
+use super::whole::What;
 use crate::console::keymap::Key;
 use crate::console::keymap::commands::Id;
 use crate::decision::simulate::Assumptions;
@@ -300,7 +301,12 @@ impl App {
             Some(_) => "text".into(),
             None => "log".into(),
         };
-        let save = SaveAs::new(what.as_str(), "txt", self.saved(), self.now, &self.options.zone);
+        let whole =
+            self.log_pane().whole.as_ref().filter(|_| what.as_str() == "log" && self.focus() == Focus::Log);
+        let file = whole.map(|whole| whole.file.clone());
+        let lines = if file.is_some() { Vec::new() } else { self.saved() };
+        let mut save = SaveAs::new(what.as_str(), "txt", lines, self.now, &self.options.zone);
+        save.file = file;
         self.open(Overlay::Save(Box::new(save)))
     }
 
@@ -497,14 +503,18 @@ impl App {
                     Vec::new()
                 }
             },
-            Some(Overlay::Save(save)) => match save.key(key) {
-                Saving::Open => Vec::new(),
-                Saving::Cancel => {
+            Some(Overlay::Save(save)) => match (save.key(key), save.file.clone()) {
+                (Saving::Open, _) => Vec::new(),
+                (Saving::Cancel, _) => {
                     self.overlays.pop();
                     self.say("nothing was saved", false);
                     Vec::new()
                 }
-                Saving::Write(path, lines) => {
+                (Saving::Write(path, _), Some(file)) => {
+                    self.overlays.pop();
+                    self.ask_file(file, What::Save(path))
+                }
+                (Saving::Write(path, lines), None) => {
                     self.overlays.pop();
                     vec![Effect::Save { path, lines }]
                 }

@@ -151,7 +151,8 @@ fn stamp(at: crate::clock::Wall, zone: &Zone) -> String {
     format!("{} {}", words::full(at, zone), words::offset(at, zone))
 }
 
-fn log_line(line: &LogLine, zone: &Zone) -> SafeText {
+/// A line of a log as text.
+pub fn log_line(line: &LogLine, zone: &Zone) -> SafeText {
     let at = line.time.map_or_else(String::new, |at| stamp(at, zone));
     safe!("{at} {} {} {}: {}", line.file, line.level.word(), line.component, line.text)
 }

@@ -118,10 +118,6 @@ pub fn enabled(app: &App, id: Id) -> Result<(), SafeText> {
         Id::GoTo | Id::WholeFile if app.view != View::Log => {
             Err(safe!("only in the log view; {} shows it", app.key_of(Id::Log)))
         }
-        Id::Save if app.focus() == Focus::Log && app.log_pane().whole.is_some() => Err(safe!(
-            "of a whole file `pcm log` writes what is wanted; {} gives the newest lines back",
-            app.key_of(Id::Follow)
-        )),
         Id::NextError | Id::PrevError if !app.log_pane().has_fault(id == Id::NextError) => {
             Err(safe!("no error or warning {}", if id == Id::NextError { "below" } else { "above" }))
         }

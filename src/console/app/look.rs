@@ -76,11 +76,11 @@ impl App {
         vec![Effect::Whole(Ask { id: self.looks, file, fresh: self.file.is_none(), only, what: What::Stats })]
     }
 
-    fn ask_file(&mut self, file: SafeText, what: What) -> Vec<Effect> {
+    pub(super) fn ask_file(&mut self, file: SafeText, what: What) -> Vec<Effect> {
         self.looks += 1;
         let id = self.looks;
         let waited = match &what {
-            What::Around(_) | What::Find { .. } => true,
+            What::Around(_) | What::Find { .. } | What::Save(_) => true,
             What::Stats | What::Older(_) | What::Newer(_) | What::Stop => false,
         };
         self.looking = Some(Looking { id, file: file.clone(), part: None, waited, what: what.clone() });
@@ -158,7 +158,7 @@ impl App {
                     }
                     // What was said while it was looked for is out of date.
                     What::Find { .. } | What::Around(_) => self.message = None,
-                    What::Stats | What::Older(_) | What::Newer(_) | What::Stop => {}
+                    What::Stats | What::Older(_) | What::Newer(_) | What::Save(_) | What::Stop => {}
                 }
             }
             Came::Older { rows, above, top } => {
@@ -171,10 +171,14 @@ impl App {
                     pane.take_newer(rows, below, bottom);
                 }
             }
+            Came::Saved(saved) => self.say(saved.words(), false),
             Came::Nothing => {
                 let fault = matches!(looking.what, What::Find { what: Sought::Fault, .. });
                 let what = if fault { "no error or warning that is shown" } else { "nothing that matches" };
                 self.say(safe!("{what} is in all of {file}"), false);
+            }
+            Came::Failed(why) if matches!(looking.what, What::Save(_)) => {
+                self.say(safe!("save: {why}"), true)
             }
             Came::Failed(why) => {
                 if let (Some(pane), What::Older(_) | What::Newer(_)) = (&mut self.file, &looking.what) {

@@ -44,6 +44,7 @@ pub mod words;
 
 #[cfg(test)]
 pub use copy::MAX_COPY;
+pub use copy::log_line;
 pub use enabled::{contexts, contexts_below, enabled, matters, may_operate};
 pub use event::{Effect, Event, Moment};
 pub use logline::LogLine;

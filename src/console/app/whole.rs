@@ -6,7 +6,9 @@ use super::terms::Term;
 use crate::clock::Wall;
 use crate::log::Level;
 use crate::log::histogram::Bucket;
+use crate::safe;
 use crate::text::SafeText;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 /// Something that is wanted. The newest one counts: whatever is under way for another ends.
@@ -72,6 +74,8 @@ pub enum What {
         /// What.
         what: Sought,
     },
+    /// All records that count, as text in a new file of this name, as it was typed.
+    Save(String),
     /// Nothing any more.
     Stop,
 }
@@ -141,6 +145,24 @@ pub struct Row {
     pub lines: Vec<LogLine>,
 }
 
+/// What was written to a new file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Saved {
+    /// The file, from the root of its file system on.
+    pub path: PathBuf,
+    /// Lines in it.
+    pub lines: usize,
+    /// Bytes in it.
+    pub bytes: usize,
+}
+
+impl Saved {
+    /// What is said of it.
+    pub fn words(&self) -> SafeText {
+        safe!("saved {} lines, {} bytes, to {}", self.lines, self.bytes, self.path.display())
+    }
+}
+
 /// What came.
 #[derive(Debug, Clone, PartialEq)]
 pub struct News {
@@ -194,6 +216,8 @@ pub enum Came {
         /// Nothing is below.
         bottom: bool,
     },
+    /// It was written.
+    Saved(Saved),
     /// It is nowhere in the file.
     Nothing,
     /// What was known of the file holds no more: it was cut or written anew.

@@ -238,6 +238,41 @@ fn a_time_a_line_and_a_part_are_gone_to() {
 }
 
 #[test]
+fn what_is_shown_of_a_whole_file_is_saved_to_a_new_one() {
+    let mut hall = Hall::new();
+    let to = hall.path.with_file_name("saved.txt");
+    hall.keys("Home F 'Zugzwang' Enter Esc S");
+    let screen = hall.stage.screen();
+    assert!(screen.contains("all that is shown of PACMAN.LOG to a new file"), "{screen}");
+    let name = |hall: &mut Hall| {
+        hall.stage.keys("Ctrl-u");
+        to.to_str().unwrap().chars().for_each(|c| hall.stage.key(crate::console::keymap::Key::Char(c)));
+    };
+    name(&mut hall);
+    let screen = hall.keys("Enter");
+    assert!(screen.contains("saved 2 lines"), "{screen}");
+    let written = std::fs::read_to_string(&to).unwrap();
+    let lines: Vec<&str> = written.lines().collect();
+    assert!(
+        lines.len() == 2 && lines[0].ends_with(&text(77)) && lines[1].ends_with(&text(5_200)),
+        "{written}"
+    );
+    hall.keys("S");
+    name(&mut hall);
+    let screen = hall.keys("Enter");
+    assert!(screen.contains("exists, nothing was written"), "{screen}");
+    assert_eq!(std::fs::read_to_string(&to).unwrap(), written);
+    // The next key ends it.
+    std::fs::remove_file(&to).unwrap();
+    hall.keys("S");
+    name(&mut hall);
+    hall.stage.keys("Enter");
+    assert!(hall.stage.screen().contains("saving from PACMAN.LOG"), "{}", hall.stage.screen());
+    hall.stage.keys("z");
+    assert!(hall.stage.app.looking.is_none());
+}
+
+#[test]
 fn a_record_is_shown_in_full_with_what_its_codes_mean() {
     let mut hall = Hall::new();
     let failed = LogLine { text: "MSI returned 1603".into(), source: "x.cpp:12".into(), ..shown(LINES) };

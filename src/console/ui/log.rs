@@ -6,7 +6,7 @@ use super::line::Line;
 use crate::clock::Wall;
 use crate::console::app::layout::{Pane, Spot};
 use crate::console::app::logpane::{LogPane, TimeDisplay};
-use crate::console::app::whole::{Looking, Stats};
+use crate::console::app::whole::{Looking, Stats, What};
 use crate::console::app::{App, Focus, LogLine, View, words};
 use crate::console::keymap::commands::Id;
 use crate::console::theme::Scope;
@@ -196,7 +196,8 @@ fn of_file(app: &App, pane: &LogPane) -> Option<SafeText> {
     let goes_on = |looking: &&Looking| looking.waited || looking.part.is_some() && pane.is_short();
     if let Some(looking) = app.looking.as_ref().filter(goes_on) {
         let part = looking.part.map(|part| format!(", {part} %")).unwrap_or_default();
-        return Some(safe!("looking in {}{part}", looking.file));
+        let doing = if matches!(looking.what, What::Save(_)) { "saving from" } else { "looking in" };
+        return Some(safe!("{doing} {}{part}", looking.file));
     }
     // Among the newest lines may be some of a file that had the name before.
     let some = |stats: &&Stats| pane.whole.is_some() || pane.counts().0 as u64 <= stats.lines;

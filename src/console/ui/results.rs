@@ -42,8 +42,12 @@ pub fn save(save: &SaveAs, canvas: &mut Canvas, body: Rect) {
     let before = save.path.before();
     let text = safe!("{before}_{}", save.path.after());
     let text = text.skip(before.width().saturating_sub(room.saturating_sub(2)));
+    let what = match &save.file {
+        Some(file) => safe!("all that is shown of {file}"),
+        None => safe!("{}", words::count(save.lines.len(), "line")),
+    };
     let lines = [
-        Line::of(safe!("{} to a new file:", words::count(save.lines.len(), "line")), Scope::Text),
+        Line::of(safe!("{what} to a new file:"), Scope::Text),
         Line::of("file  ", Scope::Dim).cell(text, room, canvas.glyphs.cut, Scope::InputFocus),
         Line::new(),
         Line::of("Enter", Scope::Key)

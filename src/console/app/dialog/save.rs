@@ -17,6 +17,8 @@ pub struct SaveAs {
     pub what: SafeText,
     /// As it was when the field was opened.
     pub lines: Vec<SafeText>,
+    /// All that is shown of this log file, in their stead.
+    pub file: Option<SafeText>,
 }
 
 /// What became of a key.
@@ -36,7 +38,7 @@ impl SaveAs {
         let plain = |c: char| if c.is_ascii_alphanumeric() || matches!(c, '.' | '-') { c } else { '-' };
         let name: String = what.chars().map(plain).collect();
         let path = Input::with(&format!("pcm-{name}{at}.{ending}"), MAX_PATH);
-        SaveAs { path, what: SafeText::new(what), lines }
+        SaveAs { path, what: SafeText::new(what), lines, file: None }
     }
 
     /// Takes a key.

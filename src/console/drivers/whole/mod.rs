@@ -1,0 +1,316 @@
+//! Reads one log file as a whole for the log view: makes its index, and finds in it what is wanted. The newest question
+//! ends what is under way; where nothing is asked and nothing is left to index, the thread sleeps until it is.
+
+mod look;
+mod open;
+
+use super::{Incoming, send};
+use crate::clock::Zone;
+use crate::console::app::Event;
+use crate::console::app::terms;
+use crate::console::app::whole::{Ask, Came, News, Only, Spot, Stats, What};
+use crate::console::threads::spawn;
+use crate::log::follow::Patterns;
+use crate::log::readat::ReadAt;
+use crate::log::search::{Filter, Search};
+use crate::log::spans::Spans;
+use crate::log::view::View;
+use crate::log::{Level, Zoned, zoned};
+use crate::text::SafeText;
+use look::Look;
+use open::Open;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, Sender, TryRecvError, channel};
+
+/// Errors and warnings are told in so many stretches of time.
+const BARS: usize = 1_024;
+
+/// Starts the thread; what is sent to it asks.
+///
+/// # Errors
+/// The system has no more threads.
+pub fn start(patterns: Vec<PathBuf>, zone: Zone, to: &Sender<Incoming>) -> std::io::Result<Sender<Ask>> {
+    let (ask, asked) = channel();
+    let to = to.clone();
+    spawn("file", move || {
+        let reader = Reader {
+            patterns,
+            zone: zoned(zone.clone()),
+            local: zone,
+            questions: Questions { asked, next: None, counts: None, gone: false },
+            to,
+            buffer: Spans::new(None, true),
+            open: None,
+        };
+        reader.run();
+    })?;
+    Ok(ask)
+}
+
+/// What is asked, the newest first.
+pub struct Questions {
+    asked: Receiver<Ask>,
+    /// The newest that was not begun.
+    next: Option<Ask>,
+    /// How large a file is was asked in between.
+    counts: Option<Ask>,
+    /// Nobody asks any more.
+    pub gone: bool,
+}
+
+impl Questions {
+    fn take(&mut self, ask: Ask) {
+        match ask.what {
+            What::Stats => self.counts = Some(ask),
+            What::Around(_)
+            | What::Older(_)
+            | What::Newer(_)
+            | What::Find { .. }
+            | What::Save(_)
+            | What::Stop => {
+                self.next = Some(ask);
+            }
+        }
+    }
+
+    /// Whether there is something newer than what is under way.
+    pub fn is_newer(&mut self) -> bool {
+        loop {
+            match self.asked.try_recv() {
+                Ok(ask) => self.take(ask),
+                Err(TryRecvError::Empty) => return self.next.is_some(),
+                Err(TryRecvError::Disconnected) => {
+                    self.gone = true;
+                    return true;
+                }
+            }
+        }
+    }
+
+    /// Waits for one.
+    fn wait(&mut self) {
+        match self.asked.recv() {
+            Ok(ask) => self.take(ask),
+            Err(_) => self.gone = true,
+        }
+    }
+}
+
+struct Reader {
+    patterns: Vec<PathBuf>,
+    zone: Zoned,
+    local: Zone,
+    questions: Questions,
+    to: Sender<Incoming>,
+    buffer: Spans,
+    open: Option<Open>,
+}
+
+/// Why something did not come to its end.
+pub enum Ended {
+    /// Something newer is wanted.
+    Newer,
+    /// The file is not what it was.
+    Changed,
+    /// It can be said only when the index has come there.
+    Unindexed,
+    /// It cannot be done.
+    Failed(SafeText),
+}
+
+impl From<std::io::Error> for Ended {
+    fn from(e: std::io::Error) -> Ended {
+        match e.kind() {
+            std::io::ErrorKind::UnexpectedEof => Ended::Changed,
+            std::io::ErrorKind::WouldBlock => Ended::Unindexed,
+            _ => Ended::Failed(SafeText::new(&e.to_string())),
+        }
+    }
+}
+
+/// What came to its end.
+pub type Done<T> = Result<T, Ended>;
+
+impl Reader {
+    fn run(mut self) {
+        while !self.questions.gone {
+            self.questions.is_newer();
+            if let Some(ask) = self.questions.next.take() {
+                self.answer(&ask);
+            } else if let Some(ask) = self.questions.counts.take() {
+                let done = self.opened(&ask);
+                if done.is_ok() {
+                    self.tell_stats();
+                }
+                self.tell_end(&ask, done);
+            } else if self.open.as_ref().is_some_and(|open| open.behind) {
+                self.index_on();
+            } else {
+                self.questions.wait();
+            }
+        }
+    }
+
+    fn tell(&mut self, id: u64, file: &SafeText, came: Came) {
+        let news = News { id, file: file.clone(), came };
+        self.questions.gone |= !send(&self.to, Event::Whole(news));
+    }
+
+    fn tell_end(&mut self, ask: &Ask, done: Done<()>) {
+        match done {
+            Ok(()) | Err(Ended::Newer) => {}
+            Err(Ended::Changed) => {
+                self.open = None;
+                self.tell(ask.id, &ask.file, Came::Changed);
+            }
+            Err(Ended::Unindexed) => {
+                self.tell(ask.id, &ask.file, Came::Failed("a line at its end is not complete yet".into()));
+            }
+            Err(Ended::Failed(why)) => self.tell(ask.id, &ask.file, Came::Failed(why)),
+        }
+    }
+
+    /// The next part of the index, beside what is asked.
+    fn index_on(&mut self) {
+        let Some(open) = &mut self.open else { return };
+        let (name, done) = (open.name.clone(), open.grow());
+        match done {
+            Ok(()) => self.tell_stats(),
+            Err(ended) => {
+                // What was read is still there to be looked at, unless it is not.
+                open.behind = false;
+                if let Ended::Changed = ended {
+                    self.open = None;
+                    self.tell(0, &name, Came::Changed);
+                }
+            }
+        }
+    }
+
+    /// How far the index is, each hundredth once.
+    fn tell_stats(&mut self) {
+        let Some(open) = &mut self.open else { return };
+        let Ok(size) = open.source.size() else { return };
+        let read = open.index.read();
+        let part = Some(read.saturating_mul(100) / size.max(1));
+        if open.behind && part == open.told {
+            return;
+        }
+        open.told = part;
+        let totals = open.index.totals();
+        let stats = Stats {
+            records: totals.records,
+            lines: open.index.lines(),
+            errors: totals.errors,
+            warnings: totals.warnings,
+            read,
+            size: if open.behind { size } else { read },
+            renamed: open.is_renamed(),
+            bars: Arc::new(open.index.histogram(BARS)),
+        };
+        let name = open.name.clone();
+        self.tell(0, &name, Came::Stats(stats));
+    }
+
+    /// Opens the file of this name, unless it is the one that is open; looks at what has come to it.
+    fn opened(&mut self, ask: &Ask) -> Done<()> {
+        let name = &ask.file;
+        if ask.fresh && self.open.as_ref().is_some_and(Open::is_renamed) {
+            self.open = None;
+        }
+        if let Some(open) = self.open.as_mut().filter(|open| open.name == *name) {
+            open.behind = true;
+            return open.grow();
+        }
+        self.open = None;
+        let paths = Patterns::new(&self.patterns).paths().0;
+        let named = |path: &PathBuf| {
+            path.file_name().is_some_and(|file| SafeText::new(&file.to_string_lossy()) == *name)
+        };
+        let mut paths = paths.into_iter().filter(named);
+        let path = match (paths.next(), paths.next()) {
+            (Some(path), None) => path,
+            (None, _) => return Err(Ended::Failed("it is not there any more".into())),
+            (Some(_), Some(_)) => {
+                return Err(Ended::Failed("two files have this name; `pcm log` reads either".into()));
+            }
+        };
+        let open = Open::of(name.clone(), path, self.zone.clone())?;
+        self.open.insert(open).grow()
+    }
+
+    fn answer(&mut self, ask: &Ask) {
+        let done = self.answered(ask);
+        match done {
+            Ok(Some(came)) => self.tell(ask.id, &ask.file, came),
+            Ok(None) => {}
+            Err(ended) => self.tell_end(ask, Err(ended)),
+        }
+    }
+
+    fn answered(&mut self, ask: &Ask) -> Done<Option<Came>> {
+        let filter = filter_of(&ask.only)?;
+        match &ask.what {
+            What::Stop | What::Stats => return Ok(None),
+            What::Around(_) | What::Older(_) | What::Newer(_) | What::Find { .. } | What::Save(_) => {}
+        }
+        self.opened(ask)?;
+        if let What::Around(Spot::Time(_) | Spot::Line(_) | Spot::Part(_) | Spot::Like(..))
+        | What::Find { from: Spot::Like(..), .. } = ask.what
+        {
+            self.index_all(ask)?;
+        }
+        match self.look(ask, filter.clone()) {
+            Err(Ended::Unindexed) => {
+                self.index_all(ask)?;
+                self.look(ask, filter)
+            }
+            other => other,
+        }
+    }
+
+    fn look(&mut self, ask: &Ask, filter: Filter) -> Done<Option<Came>> {
+        let Some(open) = &self.open else { return Ok(None) };
+        let view = View::new(&open.source, &open.index, &open.name, &self.zone)?;
+        let mut look = Look {
+            view,
+            index: &open.index,
+            buffer: &mut self.buffer,
+            questions: &mut self.questions,
+            to: &self.to,
+            ask,
+            filter,
+            told: 0,
+            zone: &self.local,
+        };
+        look.answer().map(Some)
+    }
+
+    /// Goes through all of the file: what is asked can be said only then.
+    fn index_all(&mut self, ask: &Ask) -> Done<()> {
+        while let Some(open) = self.open.as_mut().filter(|open| open.behind) {
+            if self.questions.is_newer() {
+                return Err(Ended::Newer);
+            }
+            open.grow()?;
+            let part = open.index.read().saturating_mul(100) / open.source.size()?.max(1);
+            if open.told != Some(part) {
+                self.tell(ask.id, &ask.file, Came::Progress(part));
+                self.tell_stats();
+            }
+        }
+        Ok(())
+    }
+}
+
+fn filter_of(only: &Only) -> Done<Filter> {
+    let mut filter = terms::filter(&only.filters).map_err(Ended::Failed)?;
+    filter.also.extend(only.text.as_ref().map(search).transpose()?);
+    filter.level = (only.level > Level::Verbose).then_some(only.level);
+    Ok(filter)
+}
+
+fn search(pattern: &SafeText) -> Done<Search> {
+    Search::new(pattern.as_str()).map_err(Ended::Failed)
+}
