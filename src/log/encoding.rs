@@ -1,7 +1,7 @@
 //! What is not UTF-8: UTF-16 with and without a byte order mark is decoded as it is read, Windows-1252 line by line, where
 //! a line is shown or compared.
 
-use encoding_rs::{Decoder, UTF_16BE, UTF_16LE, WINDOWS_1252};
+use encoding_rs::{Decoder, Encoding, UTF_16BE, UTF_16LE, WINDOWS_1252};
 use std::borrow::Cow;
 
 /// So much of the beginning of a file tells how it is written.
@@ -57,7 +57,7 @@ impl Decoding {
 
     /// Of a file that begins so.
     pub fn of(head: &[u8]) -> Decoding {
-        match if may_be_wide(head) { wide(head) } else { None } {
+        match wide(head) {
             Some(decoder) => Decoding::Wide(Box::new(decoder)),
             None => Decoding::Plain,
         }
@@ -89,13 +89,52 @@ fn may_be_wide(bytes: &[u8]) -> bool {
     }
 }
 
-/// The decoder for a file that begins so. Without a mark: text of which nearly every other byte is NUL.
+/// How UTF-16 is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Order {
+    big: bool,
+    /// So many bytes at the beginning only say that.
+    pub mark: u64,
+}
+
+impl Order {
+    fn encoding(self) -> &'static Encoding {
+        if self.big { UTF_16BE } else { UTF_16LE }
+    }
+
+    /// As much of some bytes as is whole characters: not half of one, nor the first of two that are one.
+    pub fn whole(self, bytes: &[u8]) -> &[u8] {
+        let bytes = &bytes[..bytes.len() & !1];
+        match bytes {
+            [rest @ .., first, second] if (0xD8..0xDC).contains(if self.big { first } else { second }) => {
+                rest
+            }
+            _ => bytes,
+        }
+    }
+
+    /// What whole characters say.
+    pub fn text(self, bytes: &[u8]) -> Cow<'_, str> {
+        self.encoding().decode_without_bom_handling(bytes).0
+    }
+}
+
+/// The decoder for a file that begins so.
 fn wide(bytes: &[u8]) -> Option<Decoder> {
+    let order = order(bytes)?;
+    Some(match order.mark {
+        0 => order.encoding().new_decoder_without_bom_handling(),
+        _ => order.encoding().new_decoder_with_bom_removal(),
+    })
+}
+
+/// How a file is written that begins so, if it is UTF-16. Without a mark: text of which nearly every other byte is NUL.
+pub fn order(bytes: &[u8]) -> Option<Order> {
     if bytes.starts_with(&[0xFF, 0xFE]) {
-        return Some(UTF_16LE.new_decoder_with_bom_removal());
+        return Some(Order { big: false, mark: 2 });
     }
     if bytes.starts_with(&[0xFE, 0xFF]) {
-        return Some(UTF_16BE.new_decoder_with_bom_removal());
+        return Some(Order { big: true, mark: 2 });
     }
     let bytes = &bytes[..bytes.len().min(TELLING) & !1];
     let (mut even, mut odd) = (0, 0);
@@ -105,12 +144,12 @@ fn wide(bytes: &[u8]) -> Option<Decoder> {
     }
     let pairs = bytes.len() / 2;
     let (few, most) = (pairs / 8, pairs - pairs / 4);
-    if pairs < 4 {
+    if pairs < 4 || !may_be_wide(bytes) {
         None
     } else if odd >= most && even <= few {
-        Some(UTF_16LE.new_decoder_without_bom_handling())
+        Some(Order { big: false, mark: 0 })
     } else if even >= most && odd <= few {
-        Some(UTF_16BE.new_decoder_without_bom_handling())
+        Some(Order { big: true, mark: 0 })
     } else {
         None
     }

@@ -86,7 +86,7 @@ pub enum Grown {
     More,
     /// What was read is not in the file any more: the index is of no use.
     Changed,
-    /// The file is UTF-16, whose records have no places that could be returned to.
+    /// The file is UTF-16, whose records have no places here: it is read through `log::wide`.
     Wide,
 }
 

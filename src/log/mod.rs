@@ -29,6 +29,7 @@ pub mod spans;
 mod tests;
 pub(crate) mod trace;
 pub mod view;
+pub mod wide;
 pub mod write;
 
 pub use level::Level;

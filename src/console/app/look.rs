@@ -116,7 +116,7 @@ impl App {
     pub(super) fn take_of_file(&mut self, news: News) {
         let News { id, file, came } = news;
         if let Came::Stats(stats) = came {
-            if stats.part().is_none() {
+            if stats.part().is_none() || stats.stopped {
                 self.stats_asked = None;
             }
             let grown = self.file_stats.as_ref().is_none_or(|(_, known)| known.size < stats.size);
@@ -130,6 +130,13 @@ impl App {
         }
         if let Came::Changed = came {
             self.changed(&file);
+            return;
+        }
+        if let Came::Unread(why) = came {
+            // Whoever reads in it would take what was counted for all there is.
+            if self.known_file().is_some() {
+                self.say(safe!("{file}: {why}; the rest of it is neither counted nor searched"), true);
+            }
             return;
         }
         let Some(looking) = self.looking.take_if(|looking| looking.id == id) else {
@@ -186,7 +193,7 @@ impl App {
                 }
                 self.say(safe!("{file}: {why}"), true);
             }
-            Came::Stats(_) | Came::Changed => {}
+            Came::Stats(_) | Came::Changed | Came::Unread(_) => {}
         }
     }
 

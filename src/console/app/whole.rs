@@ -121,6 +121,8 @@ pub struct Stats {
     pub read: u64,
     /// Bytes of the file.
     pub size: u64,
+    /// The rest of it could not be read.
+    pub stopped: bool,
     /// The file has another name by now, or none.
     pub renamed: bool,
     /// Errors and warnings by time.
@@ -179,6 +181,8 @@ pub struct News {
 pub enum Came {
     /// What is known of the file.
     Stats(Stats),
+    /// Beside what is asked, going through the file came to an end before the file does.
+    Unread(SafeText),
     /// So many hundredths were gone through.
     Progress(u64),
     /// Records around a place.

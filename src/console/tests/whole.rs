@@ -5,7 +5,7 @@ use super::fake::{Fake, NOW, at};
 use super::stage::Stage;
 use crate::clock::Zone;
 use crate::console::app::logpane::LogPane;
-use crate::console::app::whole::{Ask, Came, News, Only, Spot, What};
+use crate::console::app::whole::{Ask, Came, News, Only, Spot, Stats, What};
 use crate::console::app::{Effect, Event, LogLine};
 use crate::console::drivers::{Incoming, whole};
 use crate::log::Level;
@@ -67,9 +67,14 @@ fn shown(n: i64) -> LogLine {
 
 impl Hall {
     fn new() -> Hall {
+        Hall::written(String::into_bytes)
+    }
+
+    /// Its file in another writing.
+    fn written(bytes: fn(String) -> Vec<u8>) -> Hall {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("PACMAN.LOG");
-        std::fs::write(&path, (1..=LINES).map(written).collect::<String>()).unwrap();
+        std::fs::write(&path, bytes((1..=LINES).map(written).collect())).unwrap();
         let (to, from) = channel();
         let ask = whole::start(vec![folder.path().join("*.LOG")], Zone::utc(), &to).unwrap();
         let mut stage = Stage::with(100, 20, Fake::new(), false);
@@ -339,6 +344,48 @@ fn what_comes_to_the_file_is_counted_and_shown_at_its_end() {
     hall.settle();
     hall.keys("PgDn PgDn PgDn");
     assert_eq!(hall.numbers().last(), Some(&(LINES + 20)));
+}
+
+#[test]
+fn a_file_in_utf_16_is_looked_at_as_a_whole_like_any_other() {
+    let wide = |text: String| {
+        let units = std::iter::once(0xFEFF).chain(text.encode_utf16());
+        units.flat_map(u16::to_le_bytes).collect::<Vec<u8>>()
+    };
+    let mut hall = Hall::written(wide);
+    let screen = hall.stage.screen();
+    assert!(screen.contains("newest 500 of 6000 lines") && screen.contains("4 errors"), "{screen}");
+    let screen = hall.keys("Home");
+    assert!(screen.contains("WHOLE FILE") && hall.numbers()[0] == 1, "{screen}");
+    hall.keys("/ 'Zugzwang' Enter");
+    assert!(hall.numbers().contains(&77));
+    hall.keys("N");
+    assert!(hall.numbers().contains(&5_200));
+    let screen = hall.keys("@ '4321' Enter");
+    assert!(hall.numbers().contains(&4_321) && screen.contains("line 4321 of 6000 lines"), "{screen}");
+    hall.keys("F 'Zugzwang' Enter Esc");
+    assert_eq!(hall.numbers(), [77, 5_200]);
+    let more = wide((LINES + 1..=LINES + 20).map(written).collect());
+    let mut file = std::fs::OpenOptions::new().append(true).open(&hall.path).unwrap();
+    std::io::Write::write_all(&mut file, &more[2..]).unwrap();
+    hall.keys("Esc End Home @ '100%' Enter");
+    assert_eq!(hall.numbers().last(), Some(&(LINES + 20)));
+}
+
+#[test]
+fn what_of_a_file_cannot_be_read_is_said_when_it_happens() {
+    let mut hall = Hall::new();
+    hall.keys("Home");
+    let stats =
+        Stats { records: 90, lines: 90, read: 3_000, size: 10_000, stopped: true, ..Stats::default() };
+    for came in [Came::Stats(stats), Came::Unread("the share is away".into())] {
+        hall.stage.event(Event::Whole(News { id: 0, file: "PACMAN.LOG".into(), came }));
+    }
+    let screen = hall.stage.screen();
+    assert!(screen.contains("PACMAN.LOG: the share is away; the rest of it is neither counted"), "{screen}");
+    hall.stage.keys("j");
+    let screen = hall.stage.screen();
+    assert!(screen.contains("90 lines in 30 % of it, the rest cannot be read"), "{screen}");
 }
 
 #[test]

@@ -203,6 +203,9 @@ fn of_file(app: &App, pane: &LogPane) -> Option<SafeText> {
     let some = |stats: &&Stats| pane.whole.is_some() || pane.counts().0 as u64 <= stats.lines;
     let stats = app.known_file().filter(some);
     let lines = stats.map(|stats| match stats.part() {
+        Some(part) if stats.stopped => {
+            format!("{} lines in {part} % of it, the rest cannot be read", stats.lines)
+        }
         Some(part) => format!("{} lines so far, {part} % counted", stats.lines),
         None => format!("{} lines", stats.lines),
     });

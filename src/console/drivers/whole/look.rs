@@ -3,6 +3,7 @@
 
 use super::super::logs::split;
 use super::super::{Incoming, save, send};
+use super::open::Source;
 use super::{Done, Ended, Questions, search};
 use crate::clock::{Wall, Zone};
 use crate::console::app::logpane::is_poll;
@@ -16,7 +17,6 @@ use crate::log::{Level, Record};
 use crate::safe;
 use crate::text::SafeText;
 use std::collections::VecDeque;
-use std::fs::File;
 use std::sync::mpsc::Sender;
 
 /// So many lines and so much text come at once, about.
@@ -30,7 +30,7 @@ const ALIKE: usize = 10_000;
 /// One question.
 pub struct Look<'a> {
     /// The file.
-    pub view: View<'a, File>,
+    pub view: View<'a, Source>,
     /// Where its records are.
     pub index: &'a Index,
     /// What is read through.

@@ -11,7 +11,6 @@ use crate::console::app::terms;
 use crate::console::app::whole::{Ask, Came, News, Only, Spot, Stats, What};
 use crate::console::threads::spawn;
 use crate::log::follow::Patterns;
-use crate::log::readat::ReadAt;
 use crate::log::search::{Filter, Search};
 use crate::log::spans::Spans;
 use crate::log::view::View;
@@ -177,13 +176,19 @@ impl Reader {
         let (name, done) = (open.name.clone(), open.grow());
         match done {
             Ok(()) => self.tell_stats(),
-            Err(ended) => {
-                // What was read is still there to be looked at, unless it is not.
-                open.behind = false;
-                if let Ended::Changed = ended {
-                    self.open = None;
-                    self.tell(0, &name, Came::Changed);
-                }
+            Err(Ended::Changed) => {
+                self.open = None;
+                self.tell(0, &name, Came::Changed);
+            }
+            // What was read is still there to be looked at.
+            Err(ended @ (Ended::Failed(_) | Ended::Unindexed | Ended::Newer)) => {
+                (open.behind, open.stopped) = (false, true);
+                let why = match ended {
+                    Ended::Failed(why) => why,
+                    Ended::Unindexed | Ended::Newer | Ended::Changed => "it cannot be read now".into(),
+                };
+                self.tell_stats();
+                self.tell(0, &name, Came::Unread(why));
             }
         }
     }
@@ -191,8 +196,7 @@ impl Reader {
     /// How far the index is, each hundredth once.
     fn tell_stats(&mut self) {
         let Some(open) = &mut self.open else { return };
-        let Ok(size) = open.source.size() else { return };
-        let read = open.index.read();
+        let Ok((read, size)) = open.part() else { return };
         let part = Some(read.saturating_mul(100) / size.max(1));
         if open.behind && part == open.told {
             return;
@@ -205,7 +209,8 @@ impl Reader {
             errors: totals.errors,
             warnings: totals.warnings,
             read,
-            size: if open.behind { size } else { read },
+            size: if open.behind || open.stopped { size } else { read },
+            stopped: open.stopped,
             renamed: open.is_renamed(),
             bars: Arc::new(open.index.histogram(BARS)),
         };
@@ -261,6 +266,9 @@ impl Reader {
         {
             self.index_all(ask)?;
         }
+        if self.open.as_ref().is_some_and(Open::is_wide) {
+            self.index_all(ask)?;
+        }
         match self.look(ask, filter.clone()) {
             Err(Ended::Unindexed) => {
                 self.index_all(ask)?;
@@ -294,7 +302,8 @@ impl Reader {
                 return Err(Ended::Newer);
             }
             open.grow()?;
-            let part = open.index.read().saturating_mul(100) / open.source.size()?.max(1);
+            let (read, size) = open.part()?;
+            let part = read.saturating_mul(100) / size.max(1);
             if open.told != Some(part) {
                 self.tell(ask.id, &ask.file, Came::Progress(part));
                 self.tell_stats();
@@ -313,4 +322,54 @@ fn filter_of(only: &Only) -> Done<Filter> {
 
 fn search(pattern: &SafeText) -> Done<Search> {
     Search::new(pattern.as_str()).map_err(Ended::Failed)
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use crate::log::readat::ReadAt;
+    use std::io;
+
+    /// So many bytes can be read of it.
+    struct Torn(Vec<u8>);
+
+    impl ReadAt for Torn {
+        fn read_at(&self, at: u64, into: &mut [u8]) -> io::Result<usize> {
+            match self.0.read_at(at, into)? {
+                0 => Err(io::Error::other("the share is away")),
+                n => Ok(n),
+            }
+        }
+
+        fn size(&self) -> io::Result<u64> {
+            Ok(2 * self.0.len() as u64)
+        }
+    }
+
+    #[test]
+    fn what_cannot_be_read_while_it_is_counted_is_told_at_once() {
+        let (to, from) = channel();
+        let (_ask, asked) = channel();
+        let zone = zoned(Zone::utc());
+        let torn = Box::new(Torn(b"[11/28/26 01:02:03] P ==> text\n".repeat(40_000)));
+        let mut reader = Reader {
+            patterns: Vec::new(),
+            zone: zone.clone(),
+            local: Zone::utc(),
+            questions: Questions { asked, next: None, counts: None, gone: false },
+            to,
+            buffer: Spans::new(None, true),
+            open: Some(Open::told("A.LOG".into(), torn, zone)),
+        };
+        reader.index_on();
+        let mut came = from.try_iter().map(|incoming| match incoming {
+            Incoming::Event(Event::Whole(News { came, .. })) => came,
+            other => panic!("{other:?}"),
+        });
+        let Some(Came::Stats(stats)) = came.next() else { panic!("no counts") };
+        assert!(stats.stopped && stats.records > 30_000 && stats.part().is_some(), "{stats:?}");
+        assert_eq!(came.next(), Some(Came::Unread("the share is away".into())));
+        assert!(!reader.open.unwrap().behind, "it is not tried without an end");
+    }
 }
