@@ -81,20 +81,31 @@ impl Search {
             || self.regex.is_match(component.as_str().as_bytes())
     }
 
-    /// The same for a record as it was found in `bytes`.
-    pub fn finds(&self, span: &Span, bytes: &[u8]) -> bool {
-        if self.word.is_some() && !self.is_in(&bytes[span.at.clone()]) {
+    /// The same for a record as it was found in `bytes`. `seam`: here a part of a line is missing.
+    pub fn finds(&self, span: &Span, bytes: &[u8], seam: Option<usize>) -> bool {
+        if let Some(word) = &self.word
+            && word.find(&bytes[span.at.clone()]).is_none()
+        {
             return false;
         }
-        span.any_line(bytes, |line| self.regex.is_match(&readable(line)))
-            || self.regex.is_match(&readable(span.facts(bytes).component))
+        // Where a line begins among the bytes, its slice says.
+        let begins = |line: &[u8]| line.as_ptr().addr().checked_sub(bytes.as_ptr().addr());
+        let cut = |line: &[u8]| seam?.checked_sub(begins(line)?).filter(|at| (1..line.len()).contains(at));
+        span.any_line(bytes, |line| match cut(line) {
+            None => self.regex.is_match(&readable(line)),
+            Some(at) => {
+                let behind = [&b"\0"[..], &readable(&line[at..])].concat();
+                self.is_within(&readable(&line[..at]), 0, false) || self.is_within(&behind, 1, true)
+            }
+        }) || self.regex.is_match(&readable(span.facts(bytes).component))
     }
 
-    /// Whether it is in a piece of a line.
-    pub fn is_in(&self, piece: &[u8]) -> bool {
+    /// Whether it is in a part of a line that begins at `from`, what is before that being a part of the line as well. Unless
+    /// the line ends with it, nothing is found that has to stand at the end.
+    pub fn is_within(&self, line: &[u8], from: usize, ends: bool) -> bool {
         match &self.word {
-            Some(word) => word.find(piece).is_some(),
-            None => self.regex.is_match(piece),
+            Some(word) => word.find(&line[from..]).is_some(),
+            None => self.regex.shortest_match_at(line, from).is_some_and(|end| ends || end < line.len()),
         }
     }
 
@@ -216,7 +227,7 @@ impl Filter {
     /// The same for a record as it was found in `bytes`. `lost`: what is known of the part of it that is not kept. Of times
     /// nothing is asked.
     pub fn passes(&self, span: &Span, bytes: &[u8], lost: Lost) -> bool {
-        let holds = |(n, search): (usize, &Search)| lost.has(n) || search.finds(span, bytes);
+        let holds = |(n, search): (usize, &Search)| lost.has(n) || search.finds(span, bytes, lost.at);
         let wanted = usize::from(self.text.is_some()) + self.also.len();
         self.level.is_none_or(|least| span.level >= least)
             && self.text.iter().chain(&self.also).enumerate().all(holds)
@@ -274,6 +285,8 @@ pub type Watch = Arc<[Search]>;
 /// What is known of the part of a record that is not kept.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Lost {
+    /// Where among the bytes it is missing.
+    pub at: Option<usize>,
     /// A bit for each search of a [`Watch`] that is found there.
     pub found: u64,
 }

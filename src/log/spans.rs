@@ -334,7 +334,7 @@ impl Spans {
     /// there.
     pub fn missing(&self, span: &Span) -> (u64, Lost) {
         match self.hole {
-            Some(hole) if span.at.contains(&hole.at) => (hole.bytes, hole.lost),
+            Some(hole) if span.at.contains(&hole.at) => (hole.bytes, Lost { at: Some(hole.at), ..hole.lost }),
             _ => (0, Lost::default()),
         }
     }
@@ -388,13 +388,21 @@ impl Spans {
         }
     }
 
+    /// Where the text of the line begins that is too long.
+    fn text_of_long_line(&self) -> usize {
+        let bytes = &self.buffer[..self.at + HEAD];
+        last_line(bytes, self.scanner.clone(), self.at).unwrap_or(self.at)
+    }
+
     /// Lets go what is between the beginning and the end of a line that is too long.
     fn cut_the_middle(&mut self) {
         let (from, to) = (self.at + HEAD, self.end - TAIL);
-        let searched = if self.hole.is_some() { from } else { self.at };
+        // Only of the text at the beginning of a line something can stand at the beginning.
+        let line = if self.hole.is_some() { self.at } else { self.text_of_long_line() };
+        let searched = if self.hole.is_some() { from - line } else { 0 };
         let mut lost = self.hole.map_or(Lost::default(), |hole| hole.lost);
         for (n, search) in self.watch.iter().flat_map(|watch| watch.iter()).enumerate() {
-            if search.is_in(&self.buffer[searched..self.end]) {
+            if search.is_within(&self.buffer[line..self.end], searched, false) {
                 lost.add(n);
             }
         }
@@ -408,6 +416,17 @@ impl Spans {
         let before = self.hole.map_or(0, |hole| hole.bytes);
         self.hole = Some(Hole { at: from, bytes: before + gone as u64, lost });
     }
+}
+
+/// Where the last line of a record begins that is told so far, without what stands before its text.
+fn last_line(bytes: &[u8], mut scanner: Scanner, at: usize) -> Option<usize> {
+    let Next::Span(span) = scanner.next(bytes, at, true) else { return None };
+    let mut last = None;
+    span.any_line(bytes, |line| {
+        last = line.as_ptr().addr().checked_sub(bytes.as_ptr().addr());
+        false
+    });
+    last
 }
 
 fn retried(source: &mut impl Read, into: &mut [u8]) -> io::Result<usize> {

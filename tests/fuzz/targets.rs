@@ -388,7 +388,7 @@ fn log_search(data: &[u8]) {
             let Some(span) = span else { return found };
             assert!(span.at.start >= gone && span.at.end > span.at.start);
             gone = span.at.end;
-            if search.finds(&span, spans.bytes()) {
+            if search.finds(&span, spans.bytes(), None) {
                 found.push(span);
             }
         }

@@ -72,6 +72,26 @@ fn a_line_of_many_megabytes_is_searched_whole_and_shown_with_its_true_length() {
 }
 
 #[test]
+fn of_a_line_of_many_megabytes_only_its_own_ends_are_the_beginning_and_the_end() {
+    // Any place may be the edge of what is read at once: the same stands all along the line.
+    let line = |first: &str, last: &str| [first, &"needle-".repeat(250_000), last].concat();
+    let finds = |log: &str, pattern: &str| !found(log.as_bytes(), &text(pattern), 100_003, true).0.is_empty();
+    for head in ["", "[04/09/97 17:11:08] P ==> "] {
+        let log = format!("{head}{}\nother\n", line("first-", "last"));
+        for pattern in
+            ["^first", "^first-needle", "last$", "needle-last$", "needle-needle", "e-n", "^f|nowhere"]
+        {
+            assert!(finds(&log, pattern), "{head}{pattern}");
+        }
+        for pattern in
+            ["^needle", "^n", "needle-$", "needle$", "[a-z]+-$", "^\\[", "firstlast", "^last", "first$"]
+        {
+            assert!(!finds(&log, pattern), "{head}{pattern}");
+        }
+    }
+}
+
+#[test]
 fn of_a_line_of_many_megabytes_each_of_several_conditions_is_told() {
     let mut line = vec![b'x'; 4 << 20];
     for (at, word) in [(0, "first"), (1_000_000, "Middle"), (2_000_000, "other")] {
