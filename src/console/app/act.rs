@@ -87,6 +87,10 @@ impl App {
                 let save = SaveAs::new("keymap", "toml", lines, None, &self.options.zone);
                 self.open(Overlay::Save(Box::new(save)))
             }
+            Id::Bars => {
+                self.choose_bar();
+                Vec::new()
+            }
             Id::Record => match RecordView::of(self.log_pane()) {
                 Some(record) => self.open(Overlay::Record(Box::new(record))),
                 None => Vec::new(),
@@ -430,6 +434,10 @@ impl App {
     pub(super) fn typed(&mut self, key: Key) -> Vec<Effect> {
         let (now, focus) = (self.now.unwrap_or_default(), self.focus());
         if self.overlays.is_empty() && focus == Focus::Log && self.types_place(key) {
+            return Vec::new();
+        }
+        if self.overlays.is_empty() && focus == Focus::Log && self.log_pane().bar.is_some() {
+            self.typed_bar(key);
             return Vec::new();
         }
         match self.overlays.last_mut() {

@@ -115,12 +115,13 @@ pub fn enabled(app: &App, id: Id) -> Result<(), SafeText> {
             Err(safe!("nothing is filtered; {} filters", app.key_of(Id::Filter)))
         }
         Id::NextError | Id::PrevError if app.log_pane().whole.is_some() => Ok(()),
-        Id::GoTo | Id::WholeFile if app.view != View::Log => {
+        Id::GoTo | Id::WholeFile | Id::Bars if app.view != View::Log => {
             Err(safe!("only in the log view; {} shows it", app.key_of(Id::Log)))
         }
         Id::NextError | Id::PrevError if !app.log_pane().has_fault(id == Id::NextError) => {
             Err(safe!("no error or warning {}", if id == Id::NextError { "below" } else { "above" }))
         }
+        Id::Bars if !app.has_bars() => Err("no errors or warnings are here, or no time between lines".into()),
         Id::Record if app.log_pane().counts().1 == 0 => Err("no record is shown".into()),
         Id::NextMark | Id::PrevMark if app.log_pane().marked() == 0 => {
             Err(safe!("no line is marked; {} marks one", app.key_of(Id::LogMark)))

@@ -21,6 +21,8 @@ pub enum Spot {
     SiteRow(usize),
     /// The name of a group of requests.
     Tab(Tab),
+    /// A column of the histogram.
+    Bar(usize),
 }
 
 /// A name in the line of groups, with its rows.

@@ -9,6 +9,7 @@
 mod act;
 pub mod afar;
 mod asks;
+pub mod bars;
 pub mod columns;
 mod copy;
 pub mod data;

@@ -28,6 +28,7 @@ impl App {
                 Spot::Tab(tab) => self.show_tab(tab),
                 Spot::Pane(pane) => self.set_focus(pane),
                 Spot::SiteRow(at) => self.rollout.click(at),
+                Spot::Bar(at) => self.go_to_bar(at),
                 Spot::Row(at) => match self.view {
                     View::Packages => self.packages.select(at, &self.data),
                     _ => self.overview.select(at, &self.data),
@@ -59,7 +60,7 @@ impl App {
         }
         let pane = self.layout.at(x, y).find_map(|spot| match spot {
             Spot::Pane(pane) => Some(pane),
-            Spot::Row(_) | Spot::SiteRow(_) | Spot::Command(_) | Spot::Tab(_) => None,
+            Spot::Row(_) | Spot::SiteRow(_) | Spot::Command(_) | Spot::Tab(_) | Spot::Bar(_) => None,
         });
         // What is under the pointer moves, and the keys stay where they are.
         let before = self.focus();

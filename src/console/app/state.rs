@@ -371,7 +371,7 @@ impl App {
             Some(overlay) => overlay.typing(),
             None if self.view == View::Rollout => self.rollout.list.typing.is_some(),
             None => {
-                (self.focus() == Focus::Log && self.log_pane().typing.is_some())
+                (self.focus() == Focus::Log && self.log_pane().takes_keys())
                     || self.rows().is_some_and(|rows| rows.typing.is_some() && self.focus() == Focus::List)
                     || self.filter().is_some_and(|filter| filter.typing.is_some())
             }

@@ -137,6 +137,7 @@ commands! {
     Component "component" ["c"] "component" "cycle through components, then all" Logs [Log] 1;
     Polls "polls" ["i"] "polls" "show or hide lines that only say that a poll was made" Logs [Log] 1;
     GoTo "go-to" ["@"] "go to" "go to a time, a line or a part of the file: 14:05, -2h, yesterday, 1200, 50%" Logs [Log] 0;
+    Bars "bars" ["b"] "bars" "choose a stretch of time among the bars above the log, and go to it" Logs [Log] 0;
     WholeFile "whole-file" ["o"] "whole file" "show the file of this line alone and whole, or the newest lines again" Logs [Log] 0;
     LogMark "log-mark" ["m"] "mark" "mark or unmark this line" Logs [Log] 3;
     NextMark "next-mark" ["u"] "next mark" "the next marked line" Logs [Log] 0;

@@ -92,6 +92,8 @@ const WAYS: &[&str] = &[
     "3 l l l",
     "3 i",
     "3 F",
+    "3 b",
+    "3 b Left Enter",
     "3 Enter",
     "3 t t t",
     "3 F 'nosuch Enter",

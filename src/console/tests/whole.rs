@@ -243,6 +243,27 @@ fn a_time_a_line_and_a_part_are_gone_to() {
 }
 
 #[test]
+fn a_bar_of_the_whole_file_is_chosen_and_gone_to() {
+    let mut hall = Hall::new();
+    hall.stage.size = (100, 24);
+    hall.stage.event(Event::Resize(100, 24));
+    let screen = hall.keys("b Home");
+    assert!(screen.contains("0 errors, 0 warnings, of") || screen.contains("1 error,"), "{screen}");
+    // Errors are lines 3, 1503, 3003 and 4503: the third from the first.
+    hall.keys("Home");
+    let screen = hall.keys("Down Down");
+    assert!(screen.contains("1 error, 0 warnings, of"), "{screen}");
+    let screen = hall.keys("Enter");
+    assert!(screen.contains("WHOLE FILE") && !screen.contains("1 error,"), "{screen}");
+    let (first, last) = (hall.numbers()[0], *hall.numbers().last().unwrap());
+    assert!(first < 3_003 && last > 2_700, "{first} to {last}\n{screen}");
+    // It is chosen from where one is, and Esc stays there.
+    let before = hall.numbers();
+    hall.keys("b Esc");
+    assert_eq!(hall.numbers(), before);
+}
+
+#[test]
 fn what_is_shown_of_a_whole_file_is_saved_to_a_new_one() {
     let mut hall = Hall::new();
     let to = hall.path.with_file_name("saved.txt");

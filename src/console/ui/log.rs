@@ -4,6 +4,7 @@ use super::canvas::Canvas;
 use super::glyphs::Glyphs;
 use super::line::Line;
 use crate::clock::Wall;
+use crate::console::app::bars::BEFORE;
 use crate::console::app::layout::{Pane, Spot};
 use crate::console::app::logpane::{LogPane, TimeDisplay};
 use crate::console::app::whole::{Looking, Stats, What};
@@ -12,7 +13,7 @@ use crate::console::keymap::commands::Id;
 use crate::console::theme::Scope;
 use crate::log::Level;
 use crate::log::codes;
-use crate::log::histogram::{Bucket, narrow};
+use crate::log::histogram::Bucket;
 use crate::safe;
 use crate::text::SafeText;
 use chrono::TimeDelta;
@@ -26,14 +27,10 @@ pub struct Bars {
 }
 
 impl Bars {
-    /// Of all of the file that is looked at, where that was gone through; else of the lines that are here.
-    fn of(&mut self, app: &App, columns: usize) -> &[Bucket] {
-        let stats = app.known_file().filter(|stats| !stats.bars.is_empty());
-        let of = (stats.is_some(), stats.map_or_else(|| app.log.revision(), |stats| stats.read), columns);
-        if self.of != Some(of) {
-            let buckets =
-                stats.map_or_else(|| app.log.histogram(columns), |stats| narrow(&stats.bars, columns));
-            *self = Bars { of: Some(of), buckets };
+    fn of(&mut self, app: &App) -> &[Bucket] {
+        let of = Some(app.bars_of());
+        if self.of != of {
+            *self = Bars { of, buckets: app.bars() };
         }
         &self.buckets
     }
@@ -51,8 +48,13 @@ pub fn draw(app: &App, now: Wall, canvas: &mut Canvas, bars: &mut Bars, area: Re
     canvas.rule(area, &title, &right, focus);
     let mut inside = Rect { y: area.y + 1, height: area.height - 1, ..area };
     if app.view == View::Log && area.height >= 14 {
-        let bars = histogram(app, now, canvas.glyphs, bars, usize::from(area.width));
-        let used = canvas.lines(inside, &bars);
+        let lines = histogram(app, now, canvas.glyphs, bars, area.width);
+        let used = canvas.lines(inside, &lines);
+        let columns = if used > 0 { bars.buckets.len() } else { 0 };
+        for n in 0..columns {
+            let column = Rect { x: inside.x + BEFORE + n as u16, width: 1, height: used, ..inside };
+            canvas.layout.spot(column, Spot::Bar(n));
+        }
         inside = Rect { y: inside.y + used, height: inside.height - used, ..inside };
     }
     if let Some(input) = &pane.typing {
@@ -67,6 +69,10 @@ pub fn draw(app: &App, now: Wall, canvas: &mut Canvas, bars: &mut Bars, area: Re
             }
             None => line.add("   Enter keeps, Esc drops", Scope::Dim),
         };
+        inside.height -= 1;
+        canvas.line(Rect { y: inside.bottom(), height: 1, ..inside }, &line);
+    }
+    if let Some(line) = chosen(app, now, bars) {
         inside.height -= 1;
         canvas.line(Rect { y: inside.bottom(), height: 1, ..inside }, &line);
     }
@@ -227,12 +233,12 @@ fn of_file(app: &App, pane: &LogPane) -> Option<SafeText> {
 }
 
 /// Errors and warnings by time, a line each, where there are any and a stretch of time to divide.
-fn histogram(app: &App, now: Wall, glyphs: &'static Glyphs, bars: &mut Bars, width: usize) -> Vec<Line> {
+fn histogram(app: &App, now: Wall, glyphs: &'static Glyphs, bars: &mut Bars, width: u16) -> Vec<Line> {
     let zone = &app.options.zone;
     let (errors, warnings) = app.log_faults();
-    // What stands to the right of the bars: the time of their ends, and of one of them.
-    let room = if width >= 60 { 24 } else { 0 };
-    let buckets = bars.of(app, width.saturating_sub(3 + room).max(1));
+    let room = usize::from(app.beside_bars());
+    let buckets = bars.of(app);
+    let chosen = app.log_pane().bar.map(|at| at.min(buckets.len().saturating_sub(1)));
     let (Some(first), Some(second)) = (buckets.first(), buckets.get(1)) else { return Vec::new() };
     if errors + warnings == 0 || width < 20 {
         return Vec::new();
@@ -245,12 +251,23 @@ fn histogram(app: &App, now: Wall, glyphs: &'static Glyphs, bars: &mut Bars, wid
     let of = |name: &'static str, scope: Scope, count: &dyn Fn(&Bucket) -> u32, right: SafeText| {
         let most = buckets.iter().map(count).max().unwrap_or(0).max(1);
         let mut line = Line::of(name, scope);
+        let mut at = 0;
         for run in buckets.chunk_by(|a, b| count(a) == count(b)) {
             let (glyph, scope) = match count(&run[0]) {
                 0 => (glyphs.dot, Scope::Dim),
                 n => (glyphs.levels[(n as usize * glyphs.levels.len()).div_ceil(most as usize) - 1], scope),
             };
-            line.push(safe!("{}", glyph.repeat(run.len())), scope);
+            // The chosen one stands out of its run.
+            let before =
+                chosen.and_then(|chosen| chosen.checked_sub(at)).filter(|before| *before < run.len());
+            let parts = match before {
+                Some(before) => [(before, scope), (1, Scope::Selection), (run.len() - before - 1, scope)],
+                None => [(run.len(), scope), (0, scope), (0, scope)],
+            };
+            for (n, scope) in parts.into_iter().filter(|(n, _)| *n > 0) {
+                line.push(safe!("{}", glyph.repeat(n)), scope);
+            }
+            at += run.len();
         }
         if room > 0 { line.add(right, Scope::Dim) } else { line }
     };
@@ -258,6 +275,22 @@ fn histogram(app: &App, now: Wall, glyphs: &'static Glyphs, bars: &mut Bars, wid
         of("E  ", Scope::LogError, &|b| b.errors, ends),
         of("W  ", Scope::LogWarning, &|b| b.warnings, safe!("  {} a column", words::span(step))),
     ]
+}
+
+/// What is said of the column that is chosen.
+fn chosen(app: &App, now: Wall, bars: &mut Bars) -> Option<Line> {
+    let at = app.log_pane().bar?;
+    let buckets = bars.of(app);
+    let bar = buckets.get(at).or(buckets.last())?;
+    let counts = [words::count(bar.errors as usize, "error"), words::count(bar.warnings as usize, "warning")];
+    let said = safe!(
+        "from {}: {}, of {}",
+        words::stamp(bar.from, now, &app.options.zone),
+        counts.join(", "),
+        words::count(bar.total as usize, "record")
+    );
+    let line = Line::of(said, Scope::InputFocus);
+    Some(line.add("   the arrows choose; Enter goes there, Esc stays", Scope::Dim))
 }
 
 fn nothing(app: &App) -> SafeText {

@@ -126,6 +126,8 @@ pub struct LogPane {
     pub wish: Option<(SafeText, What)>,
     /// What is typed is a place to go to, no search.
     pub going: bool,
+    /// The column of the histogram that is chosen, while one is.
+    pub bar: Option<usize>,
 }
 
 impl Default for LogPane {
@@ -169,6 +171,7 @@ impl Default for LogPane {
             whole: None,
             wish: None,
             going: false,
+            bar: None,
         }
     }
 }
@@ -283,6 +286,11 @@ impl LogPane {
     /// Whether the operator marked this line.
     pub fn is_marked(&self, key: LineKey) -> bool {
         self.marks.contains_key(&key)
+    }
+
+    /// Whether keys are no commands: something is typed, or chosen.
+    pub fn takes_keys(&self) -> bool {
+        self.typing.is_some() || self.bar.is_some()
     }
 
     /// How many lines are marked.

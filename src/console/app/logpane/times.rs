@@ -1,6 +1,7 @@
 //! How long after each other lines were written: after the one above, and from mark to mark; and all of one record.
 
 use super::{LineKey, LogPane};
+use crate::clock::Wall;
 use crate::console::app::logline::LogLine;
 use crate::console::app::words;
 use crate::safe;
@@ -20,6 +21,11 @@ impl LogPane {
         above
             .find_map(|line| line.time.filter(|_| !line.continued))
             .and_then(|above| Some(line.time? - above))
+    }
+
+    /// When the line was written at which one is.
+    pub fn here_at(&self) -> Option<Wall> {
+        self.line(self.here()?)?.near
     }
 
     /// What is to be said of the marked lines: which of them one is at, and how far they are apart.
