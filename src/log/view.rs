@@ -142,7 +142,25 @@ impl<'a, S: ReadAt> View<'a, S> {
         go: Go,
         each: impl FnMut(Item) -> bool,
     ) -> io::Result<bool> {
-        Ok(self.records(buffer, 0, self.size, filter, go, each)?.is_some())
+        self.each_from(buffer, 0..self.size, filter, go, each)
+    }
+
+    /// The same of those that begin in a range, where a record begins at its beginning.
+    ///
+    /// # Errors
+    /// What the source says.
+    pub fn each_from(
+        &self,
+        buffer: &mut Spans,
+        range: Range<u64>,
+        filter: &Filter,
+        go: Go,
+        mut each: impl FnMut(Item) -> bool,
+    ) -> io::Result<bool> {
+        let end = self.line_end(range.end)?;
+        let reached = self
+            .records(buffer, range.start, end, filter, go, |item| !range.contains(&item.at) || each(item))?;
+        Ok(reached.is_some())
     }
 
     /// The last records, up to `most`, that end before or at `before`, where one begins, or the file ends.

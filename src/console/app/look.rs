@@ -29,6 +29,14 @@ impl App {
         self.known_file().map_or_else(here, |stats| (of(stats.errors), of(stats.warnings)))
     }
 
+    /// How many records of the file that is looked at pass the filters, and how many hundredths of it were counted if not all.
+    pub fn passing(&self) -> Option<(u64, Option<u64>)> {
+        let pane = self.file.as_ref()?;
+        let (file, only, passing, part) = self.passing.as_ref()?;
+        let fits = pane.whole.as_ref().is_some_and(|whole| whole.file == *file) && *only == pane.counting();
+        fits.then_some((*passing, *part))
+    }
+
     /// What is to be asked of the file now.
     pub(super) fn look(&mut self) -> Vec<Effect> {
         if self.view != View::Log {
@@ -132,6 +140,10 @@ impl App {
             self.changed(&file);
             return;
         }
+        if let Came::Passing { only, passing, part } = came {
+            self.passing = Some((file, only, passing, part));
+            return;
+        }
         if let Came::Unread(why) = came {
             // Whoever reads in it would take what was counted for all there is.
             if self.known_file().is_some() {
@@ -193,7 +205,7 @@ impl App {
                 }
                 self.say(safe!("{file}: {why}"), true);
             }
-            Came::Stats(_) | Came::Changed | Came::Unread(_) => {}
+            Came::Stats(_) | Came::Changed | Came::Unread(_) | Came::Passing { .. } => {}
         }
     }
 

@@ -17,7 +17,7 @@ use super::rollout::wire::Wish;
 use super::rows::Rows;
 use super::transcript::Transcript;
 use super::view::{Focus, View};
-use super::whole::{Looking, Stats};
+use super::whole::{Looking, Only, Stats};
 use crate::clock::{Wall, Zone};
 use crate::console::keymap::Keymap;
 use crate::console::keymap::commands::Id;
@@ -117,6 +117,8 @@ pub struct App {
     pub file: Option<Box<LogPane>>,
     /// What is known of the file that is or may be looked at so.
     pub file_stats: Option<(SafeText, Stats)>,
+    /// How many of its records count, and how many hundredths of it were counted if not all.
+    pub(super) passing: Option<(SafeText, Only, u64, Option<u64>)>,
     /// What of it is on its way.
     pub looking: Option<Looking>,
     /// Of which file it was asked how large it is.
@@ -176,6 +178,7 @@ impl App {
             log: LogPane::view(),
             file: None,
             file_stats: None,
+            passing: None,
             looking: None,
             stats_asked: None,
             looks: 0,

@@ -54,6 +54,13 @@ pub struct Only {
     pub polls: bool,
 }
 
+impl Only {
+    /// Every record counts.
+    pub fn is_all(&self) -> bool {
+        self.level == Level::Verbose && self.filters.is_empty() && self.text.is_none() && self.polls
+    }
+}
+
 /// What is wanted.
 #[derive(Debug, Clone, PartialEq)]
 pub enum What {
@@ -181,6 +188,15 @@ pub struct News {
 pub enum Came {
     /// What is known of the file.
     Stats(Stats),
+    /// How many records count.
+    Passing {
+        /// Which.
+        only: Only,
+        /// So many, as far as it was gone through.
+        passing: u64,
+        /// So many hundredths of it; `None`: all.
+        part: Option<u64>,
+    },
     /// Beside what is asked, going through the file came to an end before the file does.
     Unread(SafeText),
     /// So many hundredths were gone through.

@@ -114,6 +114,17 @@ impl Hall {
         self.stage.screen()
     }
 
+    /// Waits until this stands on the screen.
+    fn until(&mut self, words: &str) {
+        while !self.stage.screen().contains(words) {
+            match self.from.recv_timeout(Duration::from_secs(60)) {
+                Ok(Incoming::Event(event)) => self.stage.event(event),
+                other => panic!("{other:?}\n{}", self.stage.screen()),
+            }
+            self.settle();
+        }
+    }
+
     /// The numbers of the lines on the screen.
     fn numbers(&self) -> Vec<i64> {
         let screen = self.stage.screen();
@@ -213,7 +224,9 @@ fn several_filters_count_in_all_of_the_file_and_are_taken_away_one_by_one() {
     assert_eq!(hall.numbers(), [77, 5_200]);
     hall.keys("'line_40_of' Enter");
     assert_eq!(hall.numbers(), [40, 77, 5_200]);
+    hall.until("3 pass, line");
     hall.keys("'!component:P1' Enter 'thread:1' Enter");
+    hall.until("2 pass, line");
     let screen = hall.keys("'(' Enter");
     assert_eq!(hall.numbers(), [40, 5_200], "{screen}");
     assert!(screen.contains("!component:P1") && screen.contains("unclosed group"), "{screen}");

@@ -44,7 +44,10 @@ pub fn draw(app: &App, now: Wall, canvas: &mut Canvas, bars: &mut Bars, area: Re
     let focus = focus && app.overlays.is_empty();
     let pane = app.log_pane();
     canvas.layout.spot(area, Spot::Pane(Focus::Log));
-    let (title, right) = titles(app, pane, focus, area.width);
+    let (title, rights) = titles(app, pane, focus, area.width);
+    // What is on the right is drawn whole or not at all: rather less of it.
+    let fits = |right: &&Line| title.width() + right.width() + 10 <= usize::from(area.width);
+    let right = rights.iter().find(fits).or(rights.last()).cloned().unwrap_or_default();
     canvas.rule(area, &title, &right, focus);
     let mut inside = Rect { y: area.y + 1, height: area.height - 1, ..area };
     if app.view == View::Log && area.height >= 14 {
@@ -116,7 +119,7 @@ pub fn draw(app: &App, now: Wall, canvas: &mut Canvas, bars: &mut Bars, area: Re
     canvas.lines(inside, &lines);
 }
 
-fn titles(app: &App, pane: &LogPane, focus: bool, width: u16) -> (Line, Line) {
+fn titles(app: &App, pane: &LogPane, focus: bool, width: u16) -> (Line, Vec<Line>) {
     let scope = if focus { Scope::TitleFocus } else { Scope::Title };
     let file = match pane.files().len() {
         _ if pane.whole.is_some() => pane.whole.as_ref().map(|w| w.file.clone()).unwrap_or_default(),
@@ -173,12 +176,20 @@ fn titles(app: &App, pane: &LogPane, focus: bool, width: u16) -> (Line, Line) {
     let (all, shown) = pane.counts();
     let sep = if errors + warnings > 0 { "; " } else { "" };
     if let Some(said) = of_file(app, pane) {
-        right.push(safe!("{sep}{said}"), if app.looking.is_some() { Scope::Mark } else { Scope::Dim });
-        return (title, right);
+        let scope = if app.looking.is_some() { Scope::Mark } else { Scope::Dim };
+        let passing = app.passing().map(|(n, part)| match part {
+            None => safe!("{n} pass, "),
+            Some(part) => safe!("{n} pass in {part} %, "),
+        });
+        let alone = passing.clone().map(|passing| Line::of(passing, Scope::Mark).add(&said, scope));
+        right.push(sep, Scope::Dim);
+        right.words.extend(passing.map(|passing| (passing.into(), Scope::Mark)));
+        right.push(&said, scope);
+        return (title, [Some(right), alone, Some(Line::of(said, scope))].into_iter().flatten().collect());
     }
     if pane.dropped() > 0 {
         right.push(safe!("{sep}newest {all} lines, the rest is in the file"), Scope::Dim);
-        return (title, right);
+        return (title, vec![right]);
     }
     let newest = if pane.more().is_some() { "the newest " } else { "" };
     match pane.more() {
@@ -190,7 +201,7 @@ fn titles(app: &App, pane: &LogPane, focus: bool, width: u16) -> (Line, Line) {
         Some(false) => right.push(safe!("{sep}newest {all} lines, the rest is in the file"), Scope::Dim),
         None => {}
     }
-    (title, right)
+    (title, vec![right])
 }
 
 /// How much of a file one looks at, and what of it is looked for.

@@ -1,6 +1,7 @@
 //! Reads one log file as a whole for the log view: makes its index, and finds in it what is wanted. The newest question
 //! ends what is under way; where nothing is asked and nothing is left to index, the thread sleeps until it is.
 
+mod count;
 mod look;
 mod open;
 
@@ -16,6 +17,7 @@ use crate::log::spans::Spans;
 use crate::log::view::View;
 use crate::log::{Level, Zoned, zoned};
 use crate::text::SafeText;
+use count::Count;
 use look::Look;
 use open::Open;
 use std::path::PathBuf;
@@ -41,6 +43,7 @@ pub fn start(patterns: Vec<PathBuf>, zone: Zone, to: &Sender<Incoming>) -> std::
             to,
             buffer: Spans::new(None, true),
             open: None,
+            count: None,
         };
         reader.run();
     })?;
@@ -104,6 +107,7 @@ struct Reader {
     to: Sender<Incoming>,
     buffer: Spans,
     open: Option<Open>,
+    count: Option<Count>,
 }
 
 /// Why something did not come to its end.
@@ -145,6 +149,8 @@ impl Reader {
                 self.tell_end(&ask, done);
             } else if self.open.as_ref().is_some_and(|open| open.behind) {
                 self.index_on();
+            } else if self.is_to_be_counted() {
+                self.count_on();
             } else {
                 self.questions.wait();
             }
@@ -188,6 +194,30 @@ impl Reader {
                     Ended::Unindexed | Ended::Newer | Ended::Changed => "it cannot be read now".into(),
                 };
                 self.tell_stats();
+                self.tell(0, &name, Came::Unread(why));
+            }
+        }
+    }
+
+    fn is_to_be_counted(&self) -> bool {
+        let both = self.open.as_ref().zip(self.count.as_ref());
+        both.is_some_and(|(open, count)| !open.stopped && count.is_behind(open))
+    }
+
+    /// How many pass of a part more.
+    fn count_on(&mut self) {
+        let (Some(open), Some(count)) = (&self.open, &mut self.count) else { return };
+        let (name, only) = (open.name.clone(), count.only.clone());
+        match count.go_on(open, &self.zone, &mut self.buffer, &mut self.questions) {
+            Ok((passing, part)) => self.tell(0, &name, Came::Passing { only, passing, part }),
+            Err(Ended::Newer) => {}
+            Err(Ended::Changed) => {
+                (self.open, self.count) = (None, None);
+                self.tell(0, &name, Came::Changed);
+            }
+            Err(Ended::Unindexed) => self.count = None,
+            Err(Ended::Failed(why)) => {
+                self.count = None;
                 self.tell(0, &name, Came::Unread(why));
             }
         }
@@ -242,6 +272,7 @@ impl Reader {
             }
         };
         let open = Open::of(name.clone(), path, self.zone.clone())?;
+        self.count = None;
         self.open.insert(open).grow()
     }
 
@@ -261,6 +292,11 @@ impl Reader {
             What::Around(_) | What::Older(_) | What::Newer(_) | What::Find { .. } | What::Save(_) => {}
         }
         self.opened(ask)?;
+        if ask.only.is_all() {
+            self.count = None;
+        } else if self.count.as_ref().is_none_or(|count| count.only != ask.only) {
+            self.count = Some(Count::new(ask.only.clone(), filter.clone()));
+        }
         if let What::Around(Spot::Time(_) | Spot::Line(_) | Spot::Part(_) | Spot::Like(..))
         | What::Find { from: Spot::Like(..), .. } = ask.what
         {
@@ -361,6 +397,7 @@ mod tests {
             to,
             buffer: Spans::new(None, true),
             open: Some(Open::told("A.LOG".into(), torn, zone)),
+            count: None,
         };
         reader.index_on();
         let mut came = from.try_iter().map(|incoming| match incoming {
