@@ -38,7 +38,7 @@ fn a_clash_is_told_with_the_line_that_made_it() {
     let mistakes = Keymap::with("run = \"r\"\ndefer = \"x\"\n").unwrap_err();
     assert_eq!(mistakes, ["line 2: x means both defer and stop"]);
     // The same key in panes that never have it at once is none.
-    assert!(Keymap::with("filter = \"F\"\nsearch = \"F\"\n").is_ok());
+    assert!(Keymap::with("filter = \"J\"\nsearch = \"J\"\n").is_ok());
 }
 
 #[test]
