@@ -265,3 +265,25 @@ fn a_history_of_a_newer_version_runs_nothing_and_is_not_taken_for_damaged() {
     assert!(list.contains("history-lost") && list.contains("newer pcm"), "{list}");
     assert_eq!(site.ran("ran BP0000Z"), 0);
 }
+
+/// Somebody has installed an older pcm: it decides nothing about what it cannot read.
+#[test]
+fn the_history_of_a_newer_pcm_is_not_lost_and_nobody_is_asked_to_put_it_aside() {
+    let site = Site::new();
+    let tables = |version: i64| {
+        let history = rusqlite::Connection::open(site.state().join("history.db")).unwrap();
+        let before: i64 = history.pragma_query_value(None, "user_version", |row| row.get(0)).unwrap();
+        history.pragma_update(None, "user_version", version).unwrap();
+        before
+    };
+    let known = tables(1000);
+    for adopt in [&["init"][..], &["init", "--adopt=done"], &["init", "--adopt=not-done"]] {
+        let refused = site.refused(adopt, 6);
+        assert_eq!(refused["code"], "state-unreadable", "{refused}");
+        let (message, remedy) = (refused["message"].as_str().unwrap(), refused["remedy"].as_str().unwrap());
+        assert!(message.contains("its tables are of version 1000"), "{refused}");
+        assert!(remedy.contains("install the newer pcm again") && !remedy.contains("--adopt"), "{refused}");
+    }
+    assert_eq!(tables(known), 1000, "nobody has touched it");
+    assert!(text(&site.pcm(&["init"])).contains("is healthy"));
+}

@@ -27,6 +27,7 @@ mod identity;
 mod idle;
 mod indexed;
 mod input;
+mod life;
 mod next;
 mod output;
 mod packages;

@@ -205,12 +205,13 @@ fn open_whole(layout: &Layout, flags: OpenFlags) -> Result<(Healthy, Option<Clos
     };
     let found = found.map_err(damaged)?;
     if found > schema::VERSION {
-        return Err(Lost::new(format!(
-            "{} was written by a newer pcm: its tables are of version {found}, this one knows {}; it is not damaged, \
-             install the newer pcm again",
+        // Whole, and for the newer one to read: whoever adopted in its place would let all of it run again.
+        let evidence = format!(
+            "{} was written by a newer pcm: its tables are of version {found}, this one knows {}",
             file.display(),
             schema::VERSION
-        )));
+        );
+        return Err(Lost::unreadable(evidence).mended_by("install the newer pcm again"));
     }
     if found < 1 {
         return Err(Lost::new(format!("{} has no tables of pcm", file.display())));
