@@ -17,7 +17,7 @@ use std::time::Duration;
 /// # Errors
 /// Any failure to write, sync or rename; the old content is then still there.
 pub fn write(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    let temporary = write_temporary(path, |temporary| write_exclusively(temporary, bytes))?;
+    let (temporary, ()) = write_temporary(path, |temporary| write_exclusively(temporary, bytes))?;
     let done = sys::durable::rename_over(&temporary, path);
     finish(path, &temporary, done)
 }
@@ -49,7 +49,7 @@ pub fn new_private(path: &Path) -> io::Result<File> {
 }
 
 fn create_by(path: &Path, make: impl Fn(&Path) -> io::Result<()>) -> io::Result<()> {
-    let temporary = write_temporary(path, &make)?;
+    let (temporary, ()) = write_temporary(path, &make)?;
     let done = match sys::durable::rename_new(&temporary, path) {
         // File servers that cannot do it in one step can still make a file exclusively.
         Err(e) if e.kind() == io::ErrorKind::Unsupported => {
@@ -59,6 +59,71 @@ fn create_by(path: &Path, make: impl Fn(&Path) -> io::Result<()>) -> io::Result<
         other => other,
     };
     finish(path, &temporary, done)
+}
+
+/// A file that only this account may read, that grows under another name and gets its own once all of it is there. Dropped before,
+/// nothing of it is left.
+#[derive(Debug)]
+pub struct Growing {
+    path: PathBuf,
+    temporary: PathBuf,
+    /// None: it is closed, and may be renamed.
+    file: Option<File>,
+}
+
+impl Growing {
+    /// With nothing in it.
+    ///
+    /// # Errors
+    /// [`io::ErrorKind::AlreadyExists`] where there is such a file already; it cannot be made.
+    pub fn new(path: &Path) -> io::Result<Growing> {
+        if fs::symlink_metadata(path).is_ok() {
+            return Err(io::ErrorKind::AlreadyExists.into());
+        }
+        let (temporary, file) = write_temporary(path, sys::durable::create_private)?;
+        Ok(Growing { path: path.to_owned(), temporary, file: Some(file) })
+    }
+
+    /// Writes on.
+    ///
+    /// # Errors
+    /// As the system reports them.
+    pub fn write(&mut self, bytes: &[u8]) -> io::Result<()> {
+        self.file.as_mut().map_or_else(|| Err(io::ErrorKind::NotFound.into()), |file| file.write_all(bytes))
+    }
+
+    /// Gives it its name, durably.
+    ///
+    /// # Errors
+    /// [`io::ErrorKind::AlreadyExists`] where there is such a file by now, which is left as it is; any failure to sync or rename.
+    pub fn keep(mut self) -> io::Result<()> {
+        self.file.take().map_or(Ok(()), |file| file.sync_all())?;
+        match sys::durable::rename_new(&self.temporary, &self.path) {
+            Err(e) if e.kind() == io::ErrorKind::Unsupported => self.copy()?,
+            other => other?,
+        }
+        sync_dir(folder_of(&self.path))
+    }
+
+    /// Makes it exclusively, where a file server cannot rename so.
+    fn copy(&self) -> io::Result<()> {
+        let mut to = sys::durable::create_private(&self.path)?;
+        let done = File::open(&self.temporary).and_then(|mut from| io::copy(&mut from, &mut to));
+        let done = done.and_then(|_| to.sync_all());
+        drop(to);
+        if done.is_err() {
+            let _ = fs::remove_file(&self.path);
+        }
+        done
+    }
+}
+
+impl Drop for Growing {
+    fn drop(&mut self) {
+        drop(self.file.take());
+        // Once it has its name there is none of this.
+        let _ = fs::remove_file(&self.temporary);
+    }
 }
 
 /// Room on the disk for a small file that has to be written later, however full the disk is by then. It is a file of
@@ -304,7 +369,7 @@ fn folder_of(path: &Path) -> &Path {
 }
 
 /// A synced file beside `path`, on the same file system and under a name that no reader takes for content; `make` makes it.
-fn write_temporary(path: &Path, make: impl Fn(&Path) -> io::Result<()>) -> io::Result<PathBuf> {
+fn write_temporary<T>(path: &Path, make: impl Fn(&Path) -> io::Result<T>) -> io::Result<(PathBuf, T)> {
     static COUNT: AtomicU64 = AtomicU64::new(0);
     let Some(name) = path.file_name() else {
         return Err(io::Error::new(io::ErrorKind::InvalidInput, "the path has no file name"));
@@ -318,7 +383,7 @@ fn write_temporary(path: &Path, make: impl Fn(&Path) -> io::Result<()>) -> io::R
         match make(&temporary) {
             // Left by an earlier process with this pid.
             Err(e) if e.kind() == io::ErrorKind::AlreadyExists => {}
-            other => return other.map(|()| temporary),
+            other => return other.map(|made| (temporary, made)),
         }
     }
 }
@@ -390,6 +455,36 @@ mod tests {
         assert_eq!(std::os::unix::fs::MetadataExt::mode(&fs::metadata(&file).unwrap()) & 0o777, 0o600);
         assert_eq!(names(dir.path()), ["evidence"]);
         assert!(create_new_private(&dir.path().join("gone/evidence"), b"x").is_err());
+    }
+
+    #[test]
+    fn what_grows_has_its_name_once_it_is_whole_and_is_gone_without_it() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("evidence");
+        let mut growing = Growing::new(&file).unwrap();
+        growing.write(b"one").unwrap();
+        growing.write(b" two").unwrap();
+        assert!(!file.exists() && names(dir.path()).iter().all(|name| is_unfinished(name)));
+        growing.keep().unwrap();
+        assert_eq!(fs::read(&file).unwrap(), b"one two");
+        #[cfg(unix)]
+        assert_eq!(std::os::unix::fs::MetadataExt::mode(&fs::metadata(&file).unwrap()) & 0o777, 0o600);
+        assert_eq!(Growing::new(&file).unwrap_err().kind(), io::ErrorKind::AlreadyExists);
+        let other = dir.path().join("other");
+        drop(Growing::new(&other).unwrap());
+        let growing = Growing::new(&other).unwrap();
+        fs::write(&other, b"mine").unwrap();
+        assert_eq!(growing.keep().unwrap_err().kind(), io::ErrorKind::AlreadyExists);
+        assert_eq!(fs::read(&other).unwrap(), b"mine");
+        let copied = dir.path().join("copied");
+        let mut growing = Growing::new(&copied).unwrap();
+        growing.write(b"three").unwrap();
+        drop(growing.file.take());
+        growing.copy().unwrap();
+        assert_eq!(growing.copy().unwrap_err().kind(), io::ErrorKind::AlreadyExists);
+        drop(growing);
+        assert_eq!(fs::read(&copied).unwrap(), b"three");
+        assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 3);
     }
 
     #[test]

@@ -285,6 +285,53 @@ impl Ready {
     }
 }
 
+/// Pieces of output that wait to be taken, and how large they are.
+const PIECES: usize = 4;
+const PIECE: usize = 64 << 10;
+
+impl Ready {
+    /// Runs it to its end without input, for at most `limit`. `take` gets its output piece by piece, not faster than it takes it, and
+    /// says whether it wants more.
+    ///
+    /// # Errors
+    /// It cannot be started.
+    pub fn pour(self, limit: Duration, take: &mut dyn FnMut(&[u8]) -> bool) -> io::Result<(Why, Ended)> {
+        let (mut talk, stdin, mut stdout) = self.start()?;
+        drop(stdin);
+        let (tell, told) = mpsc::sync_channel::<Vec<u8>>(PIECES);
+        threads::start("ssh pours", move || {
+            let mut piece = vec![0; PIECE];
+            while let Ok(n @ 1..) = stdout.read(&mut piece) {
+                // Nobody waits any more after the limit.
+                if tell.send(piece[..n].to_vec()).is_err() {
+                    return;
+                }
+            }
+        })?;
+        let began = Instant::now();
+        // Since when it has ended with its pipe still open: that is held by others.
+        let mut silent = None;
+        let why = loop {
+            match told.recv_timeout(STEP) {
+                Ok(piece) if !take(&piece) => break Why::Stopped,
+                Ok(_) => silent = None,
+                Err(mpsc::RecvTimeoutError::Timeout) if talk.has_ended()? => {
+                    if silent.get_or_insert_with(Instant::now).elapsed() >= LAST_WORDS {
+                        break Why::Ended;
+                    }
+                }
+                Err(mpsc::RecvTimeoutError::Timeout) => {}
+                Err(mpsc::RecvTimeoutError::Disconnected) if talk.has_ended()? => break Why::Ended,
+                Err(mpsc::RecvTimeoutError::Disconnected) => std::thread::sleep(STEP),
+            }
+            if began.elapsed() >= limit {
+                break Why::TooLate;
+            }
+        };
+        Ok((why, talk.end()))
+    }
+}
+
 /// What has ended may have left its pipes to others; they are not waited for longer than this.
 const LAST_WORDS: Duration = Duration::from_secs(1);
 

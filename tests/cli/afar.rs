@@ -5,7 +5,8 @@ use super::rollout::{id, phased, report};
 use super::rollout_view::on_the_job;
 use super::{command, text};
 use crate::common::pty::Terminal;
-use crate::common::wait_for;
+use crate::common::{make_dir, wait_for};
+use crate::e2e::small::Small;
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
@@ -170,5 +171,80 @@ fn no_more_than_32_are_asked_at_once_and_the_rest_can_be_taken_back() {
     console.keys("j");
     console.wait("run BP0000Z: 32 of 40 done, 8 not asked");
     assert_eq!(begun(), 32);
+    assert_eq!(console.quit('q'), 0);
+}
+
+#[test]
+fn evidence_of_marked_machines_is_a_file_of_each_in_a_folder_here_or_says_why_not() {
+    let dir = tempfile::tempdir().unwrap();
+    let dir = dir.path();
+    site(dir, 7);
+    let there = |args: &[&str]| {
+        let mut pcm = command(dir, args);
+        pcm.env("PCM_CONFIG", dir.join("far/pcm.toml")).env("PCM_STATE", dir.join("far/state"));
+        let done = pcm.output().unwrap();
+        assert!(done.status.success(), "{}", text(&done.stderr));
+    };
+    let share = dir.join("site/share").display().to_string();
+    there(&["init", "--machine", &id(0), "--share", &share, "--trust", "permissions"]);
+    there(&["evidence", "BP0000Z", "--out", &dir.join("good").display().to_string()]);
+    let far = "PCM_CONFIG=DIR/far/pcm.toml PCM_STATE=DIR/far/state exec sh -c \"$*\"";
+    host(dir, 0, far);
+    host(dir, 1, REFUSES);
+    host(dir, 2, NO_ROUTE);
+    host(dir, 3, "head -c 2000 DIR/good; exit 0");
+    host(dir, 4, "echo Welcome; cat DIR/good");
+    host(dir, 5, "cat DIR/good /dev/zero");
+    host(dir, 6, "cat DIR/good");
+    make_dir(&dir.join("kept"));
+    let name = |n: usize| format!("pcm-evidence-BP0000Z-{}.tar.zst", id(n));
+    fs::write(dir.join("kept").join(name(6)), "mine").unwrap();
+    let mut console = console(dir, 7);
+    console.keys("*");
+    console.wait("7 marked");
+    let ask = |console: &mut Terminal, folder: &Path| {
+        console.keys(":evidence\r");
+        console.wait("EVIDENCE BP0000Z on ");
+        console.keys(&format!("7\r\x15{}\r", folder.display()));
+        console.wait_quiet(QUIET);
+        console.keys("y");
+    };
+    ask(&mut console, &dir.join("kept"));
+    console.wait("evidence BP0000Z: 1 of 7 done, 1 not reached, 4 failed, 1 refused");
+    for (n, word) in
+        [(1, "no. Ask ola"), (2, "No route"), (3, "a part of"), (4, "no archive"), (5, "than 64 MB")]
+    {
+        console.wait(&format!("node-{n}: "));
+        let row = console.rows().into_iter().find(|row| row.contains(&format!("node-{n}: ")));
+        assert!(row.as_ref().is_some_and(|row| row.contains(word)), "{word}: {}", console.screen());
+    }
+    let mut kept: Vec<String> = fs::read_dir(dir.join("kept"))
+        .unwrap()
+        .map(|e| e.unwrap().file_name().into_string().unwrap())
+        .collect();
+    kept.sort();
+    assert_eq!(kept, [name(0), name(6)], "nothing of the others is left");
+    assert_eq!(fs::read(dir.join("kept").join(name(6))).unwrap(), b"mine");
+    assert!(calls(dir, 6).is_empty(), "it was not asked");
+    let file = dir.join("kept").join(name(0));
+    assert_eq!(fs::metadata(&file).unwrap().permissions().mode() & 0o777, 0o600);
+    assert!(fs::read(&file).unwrap().starts_with(b"\x28\xb5\x2f\xfd"));
+    let call = calls(dir, 0);
+    let words = format!("-- node-0 pcm --expect-machine {} evidence BP0000Z --out - --json", id(0));
+    assert!(call.trim_end().ends_with(&words) && call.contains("BatchMode=yes"), "{call}");
+    // A disk that is full is said of each, and nothing is left there either.
+    console.keys("\x1b");
+    console.wait_quiet(QUIET);
+    make_dir(&dir.join("small"));
+    if let Some(small) = Small::over(dir.join("small")) {
+        small.fill();
+        let before = fs::read_dir(&small.0).unwrap().count();
+        console.keys("*");
+        console.wait("7 marked");
+        ask(&mut console, &small.0);
+        console.wait("evidence BP0000Z: 0 of 7 done, 1 not reached, 5 failed, 1 refused");
+        assert!(console.screen().contains("No space left"), "{}", console.screen());
+        assert_eq!(fs::read_dir(&small.0).unwrap().count(), before);
+    }
     assert_eq!(console.quit('q'), 0);
 }

@@ -46,7 +46,7 @@ mod service;
 mod share;
 mod signed;
 mod simulate;
-mod small;
+pub mod small;
 mod smb;
 mod starved;
 mod supervisor;

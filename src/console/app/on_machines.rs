@@ -1,8 +1,8 @@
 //! What the commands of view 5 do to machines: the marked ones, or the selected one. Each is asked about first, carried out
 //! through `ssh`, and told of machine by machine.
 
-use super::afar::{Afar, Deed, Kind, Order, Step, answer};
-use super::dialog::{About, AfarAsk, AfarOutcome};
+use super::afar::{Afar, Deed, Keep, Kind, Order, Step, answer};
+use super::dialog::{About, AfarAsk, AfarOutcome, proposal};
 use super::event::Effect;
 use super::overlay::Overlay;
 use super::state::App;
@@ -81,7 +81,8 @@ impl App {
     }
 
     fn may_do(&self, deed: Deed) -> Result<(), SafeText> {
-        if self.options.read_only {
+        // As saving does, a file changes nothing that this console is about.
+        if self.options.read_only && !deed.is_kept() {
             return Err("this console was started with --read-only".into());
         }
         let many = self.how_many(if deed.is_there() { REACHED } else { CHANGED })?;
@@ -189,8 +190,10 @@ impl App {
     fn ask_afar(&mut self, deed: Deed) -> Vec<Effect> {
         let Some(doc) = self.rollout.doc.clone() else { return Vec::new() };
         let Some(job) = self.rollout.job() else { return Vec::new() };
+        let what = format!("evidence-{}", job.request_id);
         let about = About {
             deed,
+            folder: deed.is_kept().then(|| proposal(&what, self.now, &self.options.zone)),
             site: (doc.site, doc.name.clone()),
             job: (job.job_id, job.request_id, job.package.clone()),
         };
@@ -223,10 +226,13 @@ impl App {
             }
             AfarOutcome::Do(words) => {
                 let (request, machines) = (ask.request, std::mem::take(&mut ask.machines));
+                let folder = ask.folder.text().trim().to_owned();
+                let keep = deed.is_kept().then_some(Keep { folder, request });
                 self.overlays.pop();
                 self.rollout.marked.clear();
                 let number = self.afar.as_ref().map_or(0, |afar| afar.number) + 1;
-                let order = Order { number, words, machines: machines.iter().map(|(id, _)| *id).collect() };
+                let ids = machines.iter().map(|(id, _)| *id).collect();
+                let order = Order { number, words, machines: ids, keep };
                 let about = (deed, deed.is_of_request().then_some(request));
                 self.afar = Some(Afar::new(number, about, machines));
                 self.open(Overlay::Answers);

@@ -1,11 +1,13 @@
 //! Has machines of the site do something, each through `ssh`: so many at once, each with a limit. What has begun on a machine is
 //! never taken back, and every machine is told of: begun, ended in some way, or not asked at all.
 
+use super::fetch::{self, Folder, Not};
 use super::{Incoming, send};
 use crate::console::app::Event;
 use crate::console::app::afar::{Came, Order, Step};
 use crate::console::threads::spawn;
 use crate::host::ssh::{self, AT_ONCE, For, Meaning, Reach, Why};
+use crate::host::terminal::Ended;
 use crate::rollout::select::Site;
 use crate::safe;
 use crate::site::ids::MachineId;
@@ -94,6 +96,14 @@ fn carry_out(site: &dyn Site, order: &Order, desk: &Desk) {
         Ok(reached) => reached,
         Err(failure) => return desk.none(&order.machines, &safe!("{failure}")),
     };
+    let folder = match order.keep.as_ref().map(Folder::open).transpose() {
+        Ok(folder) => folder,
+        Err(why) => {
+            let tell = |machine: &MachineId| desk.tell(*machine, Step::Came(Came::NotKept(why.clone())));
+            let _ = order.machines.iter().all(tell);
+            return;
+        }
+    };
     let queue: Mutex<VecDeque<Reached>> = Mutex::new(order.machines.iter().copied().zip(reached).collect());
     let next = || queue.lock().unwrap_or_else(PoisonError::into_inner).pop_front();
     let turn = || {
@@ -103,7 +113,9 @@ fn carry_out(site: &dyn Site, order: &Order, desk: &Desk) {
                 continue;
             }
             let came = match reach {
-                Ok(reach) if desk.tell(machine, Step::Begun) => ask(&reach, &program, machine, &order.words),
+                Ok(reach) if desk.tell(machine, Step::Begun) => {
+                    ask(&reach, &program, machine, &order.words, folder.as_ref())
+                }
                 // The console has ended: nothing more begins.
                 Ok(_) => return,
                 Err(why) => Came::NeverThere(why),
@@ -123,21 +135,38 @@ fn carry_out(site: &dyn Site, order: &Order, desk: &Desk) {
     });
 }
 
-/// Has one machine do it. The machine there has to be this one.
-fn ask(reach: &Reach, program: &[String], machine: MachineId, words: &[String]) -> Came {
+/// Has one machine do it, and keeps what it sends where that is wanted. The machine there has to be this one.
+fn ask(
+    reach: &Reach,
+    program: &[String],
+    machine: MachineId,
+    words: &[String],
+    folder: Option<&Folder>,
+) -> Came {
     let own = ["--expect-machine".to_owned(), machine.to_string()];
     let words: Vec<String> = own.into_iter().chain(words.iter().cloned()).collect();
     let ready = match reach.command(program, For::Many, &words) {
         Ok(ready) => ready,
         Err(e) => return Came::NeverThere(safe!("its known hosts cannot be written: {e}")),
     };
+    let failed = |e: std::io::Error| match e.kind() {
+        ErrorKind::NotFound | ErrorKind::PermissionDenied => {
+            let program = program.first().map_or("ssh", String::as_str);
+            Came::NeverThere(safe!("{} cannot be started: {e}", SafeText::new(program)))
+        }
+        _ => Came::Lost(safe!("ssh failed here: {e}")),
+    };
+    if let Some(folder) = folder {
+        return match fetch::fetch(ready, &folder.file(machine), fetch::LIMIT) {
+            Ok(Ok(words)) => Came::Kept(words),
+            Ok(Err(Not::Kept(why))) => Came::NotKept(why),
+            Ok(Err(Not::Made(ended))) => came(reach, ended, Vec::new()),
+            Err(e) => failed(e),
+        };
+    }
     let answer = match ready.answer(LIMIT, MOST, &|| false) {
         Ok(answer) => answer,
-        Err(e) if matches!(e.kind(), ErrorKind::NotFound | ErrorKind::PermissionDenied) => {
-            let program = program.first().map_or("ssh", String::as_str);
-            return Came::NeverThere(safe!("{} cannot be started: {e}", SafeText::new(program)));
-        }
-        Err(e) => return Came::Lost(safe!("ssh failed here: {e}")),
+        Err(e) => return failed(e),
     };
     match answer.why {
         Why::Ended => {}
@@ -145,14 +174,17 @@ fn ask(reach: &Reach, program: &[String], machine: MachineId, words: &[String]) 
             return Came::Lost(safe!("no answer within {}", crate::text::duration(LIMIT)));
         }
     }
-    match ssh::meaning(&answer.ended) {
-        Meaning::Answered(status) => {
-            Came::Answered { status, output: answer.output, said: answer.ended.said }
-        }
+    came(reach, answer.ended, answer.output)
+}
+
+/// What the end of a call means, with what was printed before.
+fn came(reach: &Reach, ended: Ended, output: Vec<u8>) -> Came {
+    match ssh::meaning(&ended) {
+        Meaning::Answered(status) => Came::Answered { status, output, said: ended.said },
         Meaning::NoPcm => Came::NeverThere("no pcm is in the PATH of commands that come through ssh".into()),
-        Meaning::NeverThere => Came::NeverThere(without(reach, ssh::last_said(&answer.ended))),
+        Meaning::NeverThere => Came::NeverThere(without(reach, ssh::last_said(&ended))),
         Meaning::Lost => {
-            Came::Lost(safe!("the connection ended: {}", without(reach, ssh::last_said(&answer.ended))))
+            Came::Lost(safe!("the connection ended: {}", without(reach, ssh::last_said(&ended))))
         }
     }
 }

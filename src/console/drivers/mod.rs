@@ -5,6 +5,7 @@ pub mod afar;
 pub mod ask;
 pub mod clipboard;
 pub mod evidence;
+mod fetch;
 pub mod keys;
 pub mod logs;
 pub mod rollout;

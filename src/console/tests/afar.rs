@@ -232,6 +232,45 @@ fn the_log_is_that_of_all_that_are_marked_and_a_job_is_sent_again_to_those() {
 }
 
 #[test]
+fn evidence_of_marked_machines_asks_for_a_folder_and_tells_of_the_file_of_each() {
+    let mut stage = waiting(80, 24);
+    let meant = rows(&stage, 3);
+    // Nothing is changed there: whoever may only look may have it.
+    stage.app.options.read_only = true;
+    stage.keys("Space Space Space : 'evidence Enter");
+    let screen = stage.screen();
+    assert!(screen.contains("EVIDENCE BP0000Y on 3 machines at BP0 Head office"), "{screen}");
+    assert!(screen.contains("pcm-evidence-BP0000Y-") && screen.contains("changes nothing there"), "{screen}");
+    stage.keys("'3 Enter Ctrl-u Enter y");
+    assert!(orders(&stage).is_empty() && stage.screen().contains("enter a folder"), "{}", stage.screen());
+    stage.keys("Esc : 'evidence Enter '3 Enter Ctrl-u '~/ticket_7 Enter y");
+    let sent = orders(&stage);
+    assert_eq!((&sent[0].machines, sent.len()), (&meant, 1));
+    assert_eq!(sent[0].words, ["evidence", "BP0000Y", "--out", "-", "--json"]);
+    let keep = sent[0].keep.as_ref().unwrap();
+    assert_eq!((keep.folder.as_str(), keep.request.as_str()), ("~/ticket 7", "BP0000Y"));
+    for (machine, came) in meant.iter().zip([
+        Came::Kept("41 KB in /home/ola/ticket 7/x; missing in it: serials".into()),
+        Came::NotKept("what it sent is no archive; nothing of it is kept".into()),
+        Came::Lost("the connection ended: Broken pipe".into()),
+    ]) {
+        step(&mut stage, *machine, Step::Begun);
+        step(&mut stage, *machine, Step::Came(came));
+    }
+    let screen = stage.screen();
+    assert!(screen.contains("evidence BP0000Y: 1 of 3 done, 2 failed"), "{screen}");
+    assert!(screen.contains("41 KB in") && screen.contains("is no archive"), "{screen}");
+    // One machine needs no number; no other deed keeps anything.
+    stage.keys("Esc Enter : 'evidence Enter Enter y");
+    assert_eq!(orders(&stage)[1].machines.len(), 1);
+    stage.app.options.read_only = false;
+    let only = orders(&stage)[1].machines[0];
+    step(&mut stage, only, Step::Dropped);
+    stage.keys("Esc r y");
+    assert_eq!(orders(&stage)[2].keep, None);
+}
+
+#[test]
 fn the_newest_answers_are_found_again_and_can_be_copied() {
     let mut stage = waiting(120, 36);
     stage.keys(": 'results Enter");
@@ -268,6 +307,9 @@ fn questions_and_answers_fit_every_screen() {
         let mut stage = waiting(width, height);
         stage.keys(&"Space ".repeat(12)).keys("d '12 Enter '2h");
         insta::assert_snapshot!(format!("afar_defer_{width}x{height}"), stage.picture());
+        let mut stage = waiting(width, height);
+        stage.keys(&"Space ".repeat(12)).keys(": 'evidence Enter '12 Enter");
+        insta::assert_snapshot!(format!("afar_evidence_{width}x{height}"), stage.picture());
         let mut stage = waiting(width, height);
         answered(&mut stage);
         stage.keys("j Enter j");

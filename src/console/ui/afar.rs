@@ -85,6 +85,13 @@ pub fn ask(app: &App, ask: &AfarAsk, now: Wall, canvas: &mut Canvas, area: Rect)
         let focus = ask.focus == field;
         match field {
             AfarField::Number => lines.push(typed("number", &ask.number, focus, inner)),
+            AfarField::Folder => {
+                lines.push(typed("folder", &ask.folder, focus, inner));
+                let on = app.data.host();
+                let on = if on.is_empty() { on } else { safe!("on {on}; ") };
+                let said = safe!("{on}made where it is not there; no file in it is replaced");
+                lines.extend(Line::new().pad_to(HEAD).add(said, Scope::Dim).wrap(inner, HEAD));
+            }
             AfarField::Until => {
                 lines.push(typed("until", &ask.until, focus, inner));
                 let read = match until::parse(ask.until.text(), now, zone) {
@@ -113,6 +120,9 @@ fn does(deed: Deed) -> &'static str {
         Deed::Undefer => "ends its deferral on each, through ssh",
         Deed::Hold => "nothing starts by itself on each until a time, through ssh; what runs goes on",
         Deed::Unhold => "ends the hold of each, through ssh: packages start by themselves again",
+        Deed::Evidence => {
+            "makes a file here of everything about it on each, through ssh; changes nothing there"
+        }
         Deed::SendAgain => {
             "publishes a new job for these alone, with a new request id: it may run there once more"
         }

@@ -22,9 +22,12 @@ pub(super) fn fact(name: &'static str, line: Line, width: usize) -> Vec<Line> {
 pub(super) fn typed(name: &'static str, input: &Input, focus: bool, width: usize) -> Line {
     let scope = if focus { Scope::InputFocus } else { Scope::Input };
     let cursor = if focus { "_" } else { "" };
-    let text = safe!("{}{cursor}{}", input.before(), input.after());
+    let (before, room) = (input.before(), width.saturating_sub(HEAD).min(40));
+    // What is typed is in sight, however long it is.
+    let text = safe!("{before}{cursor}{}", input.after())
+        .skip(before.width().saturating_sub(room.saturating_sub(2)));
     let line = Line::of(if focus { "> " } else { "  " }, Scope::Text).cell(name, HEAD - 2, "", Scope::Dim);
-    line.cell(text, width.saturating_sub(HEAD).min(40), "~", scope)
+    line.cell(text, room, "~", scope)
 }
 
 /// What a `y` does.

@@ -49,7 +49,7 @@ pub fn draw(app: &App, canvas: &mut Canvas, area: Rect) {
         },
         Some(Overlay::Afar(ask)) => match ask.focus {
             AfarField::Question => Line::of("  y yes  any other key cancels", Scope::Footer),
-            AfarField::Number | AfarField::Until | AfarField::Reason => {
+            AfarField::Number | AfarField::Folder | AfarField::Until | AfarField::Reason => {
                 Line::of("  Tab or Enter next  Shift-Tab back  Esc cancels", Scope::Footer)
             }
         },

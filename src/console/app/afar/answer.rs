@@ -13,6 +13,12 @@ use serde_json::Value;
 /// What became of this on a machine; `tell` says how times are told.
 pub fn fate(deed: Deed, request: Option<RequestId>, came: Came, tell: &dyn Fn(Wall) -> SafeText) -> Fate {
     match came {
+        Came::Kept(words) => Fate { kind: Kind::Done, words },
+        Came::NotKept(why) => Fate { kind: Kind::Failed, words: why },
+        // Nothing was to be done there.
+        Came::Lost(how) if deed.is_kept() => {
+            Fate { kind: Kind::Failed, words: safe!("{how}; nothing of it is kept") }
+        }
         Came::NeverThere(why) => Fate { kind: Kind::Unreached, words: why },
         Came::Lost(how) => Fate { kind: Kind::Unknown, words: how },
         Came::Answered { status: 0, output, .. } => match done(deed, request, &output, tell) {
@@ -57,6 +63,8 @@ fn done(
         }
         // No machine is asked.
         Deed::SendAgain => return None,
+        // It sends a file, and no answer.
+        Deed::Evidence => return None,
     })
 }
 

@@ -14,6 +14,8 @@ use std::collections::{BTreeMap, BTreeSet};
 const MOST: usize = 5_000;
 /// A job names so many targets at most (SITE.md 2).
 const MOST_TARGETS: usize = 1_000;
+/// Files of so many machines are made at once: each may be large.
+const MOST_FILES: usize = 200;
 
 /// What can be done to a machine of the site from here.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -30,6 +32,8 @@ pub enum Deed {
     Unhold,
     /// Send the job once more, to these alone. The site folder does that, and no machine is asked.
     SendAgain,
+    /// Everything about the request, as a file of each machine in a folder here. Nothing is changed there.
+    Evidence,
 }
 
 impl Deed {
@@ -42,6 +46,7 @@ impl Deed {
             Id::Hold => Deed::Hold,
             Id::Unhold => Deed::Unhold,
             Id::SendAgain => Deed::SendAgain,
+            Id::Evidence => Deed::Evidence,
             _ => return None,
         })
     }
@@ -55,13 +60,14 @@ impl Deed {
             Deed::Hold => "hold",
             Deed::Unhold => "unhold",
             Deed::SendAgain => "send-again",
+            Deed::Evidence => "evidence",
         }
     }
 
     /// It is about the request of the job; else about the machine.
     pub fn is_of_request(self) -> bool {
         match self {
-            Deed::Run | Deed::Defer | Deed::Undefer | Deed::SendAgain => true,
+            Deed::Run | Deed::Defer | Deed::Undefer | Deed::SendAgain | Deed::Evidence => true,
             Deed::Hold | Deed::Unhold => false,
         }
     }
@@ -69,8 +75,16 @@ impl Deed {
     /// Each machine is asked, through `ssh`.
     pub fn is_there(self) -> bool {
         match self {
-            Deed::Run | Deed::Defer | Deed::Undefer | Deed::Hold | Deed::Unhold => true,
+            Deed::Run | Deed::Defer | Deed::Undefer | Deed::Hold | Deed::Unhold | Deed::Evidence => true,
             Deed::SendAgain => false,
+        }
+    }
+
+    /// It makes a file here of what each machine sends, and changes nothing.
+    pub fn is_kept(self) -> bool {
+        match self {
+            Deed::Evidence => true,
+            Deed::Run | Deed::Defer | Deed::Undefer | Deed::Hold | Deed::Unhold | Deed::SendAgain => false,
         }
     }
 
@@ -80,6 +94,7 @@ impl Deed {
             Deed::Run | Deed::Defer | Deed::Undefer | Deed::Hold | Deed::Unhold => {
                 (MOST, "mark fewer, suspend the job, or freeze the site with pcm site freeze")
             }
+            Deed::Evidence => (MOST_FILES, "mark fewer"),
             Deed::SendAgain => (MOST_TARGETS, "mark fewer, or send it to a group with pcm job send --again"),
         }
     }
@@ -88,7 +103,7 @@ impl Deed {
     pub fn is_until(self) -> bool {
         match self {
             Deed::Defer | Deed::Hold => true,
-            Deed::Run | Deed::Undefer | Deed::Unhold | Deed::SendAgain => false,
+            Deed::Run | Deed::Undefer | Deed::Unhold | Deed::SendAgain | Deed::Evidence => false,
         }
     }
 }
@@ -102,6 +117,17 @@ pub struct Order {
     pub words: Vec<String>,
     /// On these, in this order.
     pub machines: Vec<MachineId>,
+    /// Where what they print is kept; None: it is an answer.
+    pub keep: Option<Keep>,
+}
+
+/// Where the archives of machines are kept.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Keep {
+    /// A folder here, as it was typed.
+    pub folder: String,
+    /// What they are about.
+    pub request: RequestId,
 }
 
 /// How far an order is on one machine.
@@ -127,6 +153,10 @@ pub enum Came {
         /// What stood on its standard error.
         said: Vec<u8>,
     },
+    /// What it sent is a file here; which, in words.
+    Kept(SafeText),
+    /// There is no file here of it; why.
+    NotKept(SafeText),
     /// Nothing was started there; why.
     NeverThere(SafeText),
     /// The connection ended before there was an answer; how.

@@ -76,6 +76,17 @@ fn why_it_was_not_done_is_what_the_machine_says() {
     assert_eq!(became(Deed::Hold, Came::Lost("timed out".into())).0, Kind::Unknown);
 }
 
+#[test]
+fn of_evidence_a_file_is_what_counts_and_nothing_of_it_is_unknown() {
+    let of = |came| became(Deed::Evidence, came);
+    assert_eq!(of(Came::Kept("2 KB in /tmp/x".into())), (Kind::Done, "2 KB in /tmp/x".into()));
+    assert_eq!(of(Came::NotKept("no archive".into())), (Kind::Failed, "no archive".into()));
+    let lost = "the connection ended; nothing of it is kept".to_owned();
+    assert_eq!(of(Came::Lost("the connection ended".into())), (Kind::Failed, lost));
+    assert_eq!(of(Came::NeverThere("No route".into())).0, Kind::Unreached);
+    assert_eq!(of(answered(4, "", "no such request")), (Kind::Refused, "no such request".into()));
+}
+
 fn end(afar: &mut Afar, n: usize, came: Came) {
     let deed = afar.deed;
     let request = afar.request;

@@ -1,6 +1,7 @@
 //! The question before something is done to machines of the site through `ssh`: what, on which of them, until when and why. As
 //! everywhere, `y` carries it out once the question can have been read, and of more than one machine the number is typed before.
 
+use super::save::MAX_PATH;
 use super::{Complaint, READ, number_missing};
 use crate::clock::{Wall, Zone};
 use crate::console::app::afar::Deed;
@@ -37,6 +38,8 @@ pub struct AfarAsk {
     pub states: Vec<(&'static str, usize)>,
     /// The number, where it has to be typed.
     pub number: Input,
+    /// Where files are made, where that is asked.
+    pub folder: Input,
     /// Until when, where that is asked.
     pub until: Input,
     /// Why, where that is asked.
@@ -53,6 +56,8 @@ pub struct AfarAsk {
 pub enum AfarField {
     /// How many machines.
     Number,
+    /// Where files are made.
+    Folder,
     /// Until when.
     Until,
     /// Why.
@@ -76,6 +81,8 @@ pub enum AfarOutcome {
 pub struct About {
     /// What is to be done.
     pub deed: Deed,
+    /// The folder that is proposed, where one is asked for.
+    pub folder: Option<String>,
     /// Which site, and what it is called.
     pub site: (SiteCode, SafeText),
     /// The job at hand, its request and its package.
@@ -118,6 +125,7 @@ impl AfarAsk {
             nameless,
             states,
             number: Input::new(12),
+            folder: Input::with(&about.folder.unwrap_or_default(), MAX_PATH),
             until: Input::new(40),
             reason: Input::new(MAX_REASON),
             focus: AfarField::Question,
@@ -131,14 +139,23 @@ impl AfarAsk {
     /// The parts that take keys, from top to bottom.
     pub fn fields(&self) -> Vec<AfarField> {
         let number = (self.machines.len() > 1).then_some(AfarField::Number);
+        let folder = self.deed.is_kept().then_some(AfarField::Folder);
         let until = self.deed.is_until().then_some([AfarField::Until, AfarField::Reason]);
-        number.into_iter().chain(until.into_iter().flatten()).chain([AfarField::Question]).collect()
+        number
+            .into_iter()
+            .chain(folder)
+            .chain(until.into_iter().flatten())
+            .chain([AfarField::Question])
+            .collect()
     }
 
     /// What keeps a `y` from counting.
     pub fn obstacle(&self, now: Wall, zone: &Zone) -> Option<SafeText> {
         if let Some(missing) = number_missing(&self.number, self.machines.len() as u64) {
             return Some(missing);
+        }
+        if self.deed.is_kept() && self.folder.value().is_none() {
+            return Some("enter a folder for the files".into());
         }
         if self.deed.is_until() {
             if let Err(why) = until::parse(self.until.text(), now, zone) {
@@ -159,8 +176,11 @@ impl AfarAsk {
             (_, Key::Tab | Key::Down) => self.step(1),
             (_, Key::BackTab | Key::Up) => self.step(-1),
             // Enter goes on to the next part, and never carries it out.
-            (AfarField::Number | AfarField::Until | AfarField::Reason, Key::Enter) => self.step(1),
+            (AfarField::Number | AfarField::Folder | AfarField::Until | AfarField::Reason, Key::Enter) => {
+                self.step(1)
+            }
             (AfarField::Number, key) => drop(self.number.key(key)),
+            (AfarField::Folder, key) => drop(self.folder.key(key)),
             (AfarField::Until, key) => drop(self.until.key(key)),
             (AfarField::Reason, key) => drop(self.reason.key(key)),
             (AfarField::Question, Key::Char('y')) => return self.yes(at, now, zone),
@@ -173,6 +193,7 @@ impl AfarAsk {
     pub fn paste(&mut self, text: &str) {
         match self.focus {
             AfarField::Number => self.number.insert(text),
+            AfarField::Folder => self.folder.insert(text),
             AfarField::Until => self.until.insert(text),
             AfarField::Reason => self.reason.insert(text),
             AfarField::Question => {}
@@ -208,6 +229,9 @@ impl AfarAsk {
             let until = until::parse(self.until.text(), now, zone).ok()?;
             words.push(format!("--until={}", until.to_rfc3339_opts(SecondsFormat::Secs, true)));
             words.push(format!("--reason={}", self.reason.value()?));
+        }
+        if self.deed.is_kept() {
+            words.extend(["--out", "-"].map(str::to_owned));
         }
         words.push("--json".to_owned());
         Some(words)

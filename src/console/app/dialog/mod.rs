@@ -10,7 +10,7 @@ mod save;
 pub use afar::{About, AfarAsk, AfarField, AfarOutcome};
 pub use filters::{FilterAsk, Filtering};
 pub use job::{JobAsk, JobField, JobOutcome};
-pub use save::{Contents, SaveAs, Saving};
+pub use save::{Contents, SaveAs, Saving, proposal};
 
 use super::data::Data;
 use super::event::Moment;

@@ -7,7 +7,7 @@ use crate::site::ids::RequestId;
 use crate::text::SafeText;
 
 /// A path is not longer than this.
-const MAX_PATH: usize = 400;
+pub(super) const MAX_PATH: usize = 400;
 
 /// What waits for a file's name.
 #[derive(Debug, Clone)]
@@ -79,7 +79,7 @@ impl SaveAs {
 }
 
 /// A name that says what and when: `pcm-BP0000Y-20261130-140201`.
-fn proposal(what: &str, now: Option<Wall>, zone: &Zone) -> String {
+pub fn proposal(what: &str, now: Option<Wall>, zone: &Zone) -> String {
     let at = now.map(|now| zone.to_local(now).format("-%Y%m%d-%H%M%S").to_string()).unwrap_or_default();
     let plain = |c: char| if c.is_ascii_alphanumeric() || matches!(c, '.' | '-') { c } else { '-' };
     let name: String = what.chars().map(plain).collect();
