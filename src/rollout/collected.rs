@@ -211,7 +211,6 @@ pub fn find(
     let reader = waiting::send(share, What::Collected).map_err(|why| unread(&why))?;
     let path = share.to_owned();
     let open = move || {
-        let reader = reader;
         let mut file = match Folder::open(&path).and_then(|root| root.file(NAME)) {
             Err(OpenError::Missing) => return Ok(None),
             other => other.map_err(|e| SafeText::new(&format!("it cannot be read: {e}")))?,

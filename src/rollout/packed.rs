@@ -26,6 +26,8 @@ pub(super) type Name = (RequestId, Option<JobId>, Option<PackageId>);
 pub(super) struct Words {
     pub(super) names: Places<Name>,
     pub(super) texts: Places<SafeText>,
+    /// Where one is packed, and one request of it: what is kept is as long as it is, and leaves no holes behind.
+    room: [Vec<u8>; 2],
 }
 
 /// Things of one kind, each at its place.
@@ -204,7 +206,8 @@ impl Words {
 
     /// What this machine says; None: it is too much.
     pub(super) fn pack(&mut self, machine: MachineId, heard: &Heard) -> Option<Box<[u8]>> {
-        let mut bytes = Vec::with_capacity(512);
+        let [mut bytes, mut room] = std::mem::take(&mut self.room);
+        bytes.clear();
         let account = match heard {
             Ok(account) => account,
             Err(why) => {
@@ -260,10 +263,13 @@ impl Words {
         for said in &account.requests {
             let name = (said.request_id, said.job_id, said.package_id);
             let name = self.names.of(&name, machine).map_or(Named::Itself(name), Named::At);
-            let request = postcard::to_allocvec(&self.request(said, machine, from)?).ok()?;
-            bytes = postcard::to_extend(&(name, request.as_slice()), bytes).ok()?;
+            room.clear();
+            room = postcard::to_extend(&self.request(said, machine, from)?, room).ok()?;
+            bytes = postcard::to_extend(&(name, room.as_slice()), bytes).ok()?;
         }
-        Some(bytes.into_boxed_slice())
+        let packed = bytes.as_slice().into();
+        self.room = [bytes, room];
+        Some(packed)
     }
 
     fn text<'a>(&mut self, text: &'a SafeText, machine: MachineId) -> Text<'a> {
