@@ -17,7 +17,8 @@ impl Machine {
     /// A machine before pcm, whose configuration is in `site`. None: none can be made here, which is said.
     pub fn new() -> Option<Self> {
         for program in ["unshare", "nsenter", "dpkg", "dpkg-deb"] {
-            if let Err(e) = Command::new(program).arg("--version").stdout(Stdio::null()).status() {
+            let mut asked = Command::new(program);
+            if let Err(e) = asked.arg("--version").stdout(Stdio::null()).stderr(Stdio::null()).status() {
                 skipped(format_args!("{program}: {e}"));
                 return None;
             }
