@@ -39,7 +39,13 @@ pub fn encode(before: &Buffer, after: &Buffer, out: &mut String) {
                 .for_each(|(x, (_, cell))| to.put(x, y, cell));
             continue;
         }
-        let [before, after] = [before, after].map(|row| Buffer { area, content: row.to_vec() });
+        let [mut before, after] = [before, after].map(|row| Buffer { area, content: row.to_vec() });
+        // Where half of a wide character is written over, terminals differ on what becomes of the other half.
+        for x in 1..before.content.len() {
+            if before.content[x - 1].symbol().width() > 1 && after.content[x - 1].symbol().width() < 2 {
+                before.content[x].modifier.insert(Modifier::CROSSED_OUT);
+            }
+        }
         for (x, y, cell) in before.diff_iter(&after) {
             to.put(x, y, cell);
         }
@@ -212,5 +218,23 @@ mod tests {
             assert_eq!(shown(&terminal), want.join("\n").trim_end(), "{out:?}");
             before = after;
         }
+    }
+
+    #[test]
+    fn what_is_left_of_a_wide_character_that_was_written_over_is_drawn() {
+        let area = Rect::new(0, 0, 12, 1);
+        let [mut before, mut after] = [Buffer::empty(area), Buffer::empty(area)];
+        before.set_string(0, 0, "漢字 stays", Style::new());
+        after.set_string(0, 0, "a", Style::new().bg(Color::Red));
+        after.set_string(2, 0, "字 stays", Style::new());
+        let mut terminal = vt100::Parser::new(1.try_into().unwrap(), 12.try_into().unwrap(), 0);
+        for (from, to) in [(&Buffer::empty(area), &before), (&before, &after)] {
+            let mut out = String::new();
+            encode(from, to, &mut out);
+            terminal.process(out.as_bytes());
+        }
+        assert_eq!(terminal.screen().cell(0, 0).unwrap().bgcolor(), vt100::Color::Idx(1));
+        assert_eq!(terminal.screen().cell(0, 1).unwrap().bgcolor(), vt100::Color::Default);
+        assert_eq!(shown(&terminal), "a 字 stays");
     }
 }
