@@ -1,5 +1,6 @@
 //! From two buffers to the fewest bytes that turn one into the other.
 
+use super::scroll::find;
 use ratatui::buffer::{Buffer, Cell};
 use ratatui::layout::Rect;
 use ratatui::style::{Color, Modifier};
@@ -25,8 +26,28 @@ const MODS: [(Modifier, u8); 5] = [
     (Modifier::REVERSED, 7),
 ];
 
-/// Appends what turns `before` into `after`; nothing if they are the same. The pen is left plain.
-pub fn encode(before: &Buffer, after: &Buffer, out: &mut String) {
+/// Appends what turns `before` into `after`; nothing if they are the same. The pen is left plain. `scrolls`: the terminal
+/// moves rows by itself.
+pub fn encode(before: &Buffer, after: &Buffer, scrolls: bool, out: &mut String) {
+    let from = out.len();
+    draw(before, after, out);
+    if !scrolls || out.len() - from <= WORTH {
+        return;
+    }
+    let Some(scroll) = find(before, after) else { return };
+    let mut other = String::new();
+    scroll.write(&mut other);
+    draw(&scroll.of(before), after, &mut other);
+    if other.len() < out.len() - from {
+        out.replace_range(from.., &other);
+    }
+}
+
+/// Fewer bytes are not worth looking for rows that moved: what has the terminal move them is about a third of that.
+const WORTH: usize = 60;
+
+/// The same without moving rows.
+fn draw(before: &Buffer, after: &Buffer, out: &mut String) {
     let mut to = To { after, pen: PLAIN, at: None, erased: None, out };
     // Most rows are as they were, which is seen sooner than what differs in a row.
     let rows = before.content.chunks(width(before)).zip(after.content.chunks(width(after)));
@@ -54,7 +75,7 @@ pub fn encode(before: &Buffer, after: &Buffer, out: &mut String) {
 }
 
 /// Without columns there are no rows either.
-fn width(buffer: &Buffer) -> usize {
+pub(super) fn width(buffer: &Buffer) -> usize {
     usize::from(buffer.area.width.max(1))
 }
 
@@ -190,7 +211,7 @@ mod tests {
     fn nothing_changed_is_no_byte() {
         let buffer = Buffer::empty(Rect::new(0, 0, 20, 5));
         let mut out = String::new();
-        encode(&buffer, &buffer.clone(), &mut out);
+        encode(&buffer, &buffer.clone(), true, &mut out);
         assert_eq!(out, "");
     }
 
@@ -212,7 +233,7 @@ mod tests {
                 after.set_string(0, y, line, style);
             }
             let mut out = String::new();
-            encode(&before, &after, &mut out);
+            encode(&before, &after, true, &mut out);
             terminal.process(out.as_bytes());
             let want: Vec<String> = lines.iter().map(|l| l.trim_end().to_owned()).collect();
             assert_eq!(shown(&terminal), want.join("\n").trim_end(), "{out:?}");
@@ -230,7 +251,7 @@ mod tests {
         let mut terminal = vt100::Parser::new(1.try_into().unwrap(), 12.try_into().unwrap(), 0);
         for (from, to) in [(&Buffer::empty(area), &before), (&before, &after)] {
             let mut out = String::new();
-            encode(from, to, &mut out);
+            encode(from, to, true, &mut out);
             terminal.process(out.as_bytes());
         }
         assert_eq!(terminal.screen().cell(0, 0).unwrap().bgcolor(), vt100::Color::Idx(1));

@@ -12,6 +12,7 @@ mod hints;
 mod hostile;
 mod many;
 mod matrix;
+mod moved;
 mod queue;
 mod restart;
 mod robust;
