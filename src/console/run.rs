@@ -112,7 +112,7 @@ pub fn run(
     .map_err(failed)?;
     let guard = Guard::enter(caps.alternate).map_err(failed)?;
     let (width, height) = term::size();
-    let mut screen = Screen::new(width, height, caps.synchronized);
+    let mut screen = Screen::new(width, height, caps.synchronized).scrolling(caps.scrolls);
     screen.cleared(width, height);
     let pace = if rate.is_some() { Pace::slow() } else { Pace::fast() };
     let theme_name = theme.name.clone();
@@ -286,7 +286,8 @@ mod tests {
     use super::*;
     use crate::console::theme::ColourLevel;
 
-    const CAPS: Caps = Caps { colours: ColourLevel::True, ascii: false, synchronized: true, alternate: true };
+    const CAPS: Caps =
+        Caps { colours: ColourLevel::True, ascii: false, synchronized: true, alternate: true, scrolls: true };
 
     fn chosen(options: &Options, role: &str) -> Theme {
         let mut config = Config { role: role.into(), ..Config::default() };

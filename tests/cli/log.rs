@@ -161,3 +161,52 @@ fn codes_are_explained_below_their_records() {
     assert_eq!(record["codes"][0]["name"], "ERROR_ACCESS_DENIED");
     assert_eq!(run(dir.path(), &["a.log", "--explain-codes", "--format", "raw"]).0, 2);
 }
+
+/// `pcm --json log -f`, one object after the other.
+struct Following(std::process::Child, std::io::Lines<std::io::BufReader<std::process::ChildStdout>>);
+
+impl Following {
+    fn start(dir: &Path, args: &[&str]) -> Following {
+        use std::io::BufRead;
+        let mut pcm = command(dir, &[&["--json", "log", "-f"], args].concat());
+        let mut child = pcm.stdout(Stdio::piped()).spawn().unwrap();
+        let lines = std::io::BufReader::new(child.stdout.take().unwrap()).lines();
+        Following(child, lines)
+    }
+
+    fn next(&mut self) -> serde_json::Value {
+        serde_json::from_str(&self.1.next().expect("it goes on").unwrap()).unwrap()
+    }
+}
+
+impl Drop for Following {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+#[test]
+fn who_follows_begins_with_the_last_of_those_asked_for_and_is_told_where_some_may_be_missing() {
+    let dir = enrolled();
+    let path = dir.path().join("a.log");
+    let append = |n: usize, kind: u8, words: &str| {
+        let mut file = fs::OpenOptions::new().append(true).open(&path).unwrap();
+        file.write_all(e(n, kind, words).as_bytes()).unwrap();
+    };
+    let log: String = (0..100).map(|n| e(n, if n % 10 == 5 { 3 } else { 1 }, &format!("r{n:02}"))).collect();
+    fs::write(&path, &log).unwrap();
+    let mut following = Following::start(dir.path(), &["a.log", "-n", "2", "--level", "error"]);
+    assert_eq!([following.next(), following.next()].map(|record| record["text"].clone()), ["r85", "r95"]);
+    append(100, 1, "no");
+    append(101, 3, "yes");
+    assert_eq!(following.next()["text"], "yes");
+    fs::write(&path, e(102, 3, "another")).unwrap();
+    let gap = following.next();
+    assert_eq!(gap["file"], "a.log");
+    assert!(gap["gap"].as_str().unwrap().contains("was cut"), "{gap}");
+    assert_eq!(following.next()["text"], "another");
+    let refused = pcm(dir.path(), &["log", "a.log", "-f", "-n", "100001", "--level", "error"]);
+    assert_eq!(refused.status.code(), Some(2));
+    assert!(text(&refused.stderr).contains("at most 100000 records"), "{}", text(&refused.stderr));
+}

@@ -51,7 +51,7 @@ const ENTER_AND_LEAVE: &[&str] =
 pub fn forbidden(output: &[u8], columns: u16, rows: u16) -> Vec<String> {
     let Ok(output) = std::str::from_utf8(output) else { return vec!["not UTF-8".into()] };
     let mut wrong = Vec::new();
-    for one in told(output) {
+    for one in told(&without_moves(output, rows)) {
         let fine = match &one {
             Told::Text(text) => pcm::text::SafeText::new(text).as_str() == text,
             Told::Control(inside, last) => {
@@ -73,6 +73,22 @@ pub fn forbidden(output: &[u8], columns: u16, rows: u16) -> Vec<String> {
         }
     }
     wrong
+}
+
+/// The same without what moves rows: a region of several rows that is not the whole screen, its last row and line feeds or
+/// its first and reverse ones, fewer than it has rows, and all of the screen is the region again.
+pub fn without_moves(output: &str, rows: u16) -> String {
+    let moves = regex::Regex::new("\x1b\\[(\\d+);(\\d+)r\x1b\\[(\\d+);1H(\n+|(?:\x1bM)+)\x1b\\[r").unwrap();
+    let whole = moves.replace_all(output, |found: &regex::Captures| {
+        let number = |n: usize| found[n].parse::<u16>().unwrap_or(0);
+        let (top, bottom, at, times) =
+            (number(1), number(2), number(3), found[4].replace("\x1bM", "v").len());
+        let edge = if found[4].starts_with('\n') { bottom } else { top };
+        let fine =
+            1 < top && top < bottom && bottom <= rows && at == edge && times <= usize::from(bottom - top);
+        if fine { String::new() } else { found[0].to_owned() }
+    });
+    whole.into_owned()
 }
 
 fn numbers(text: &str) -> Option<Vec<u16>> {

@@ -1,8 +1,9 @@
 //! UX.md 3, line by line, on the bytes that the real console writes.
 
 use super::common::*;
-use super::escapes::{forbidden, frames, outside_frames};
+use super::escapes::{forbidden, frames, outside_frames, without_moves};
 use super::pty::{Kind, Terminal};
+use std::io::Write;
 use std::time::Duration;
 
 /// A site with some optional requests, so that nothing runs and nothing is due, and its service.
@@ -174,6 +175,55 @@ fn keys_in_any_pieces_are_all_taken_and_a_paste_is_none() {
     console.keys("\x1b[200~number 17\x1b[201~\r");
     wait_for("filtered", || console.screen().contains("BP10017") && !console.screen().contains("BP10018"));
     assert!(site.json(&["audit"])["entries"].as_array().unwrap().is_empty());
+}
+
+#[test]
+fn a_line_that_comes_to_the_log_moves_those_above_it_where_the_terminal_can() {
+    let (site, _service) = still(3);
+    let log = site.state().join("log/PACMAN.LOG");
+    let append = |n: usize| {
+        let mut file = std::fs::OpenOptions::new().append(true).open(&log).unwrap();
+        writeln!(file, "line {n} of a log that goes on, and {} is in it as well", n * 7919 % 104_729)
+            .unwrap();
+    };
+    (0..40).for_each(append);
+    let mut next = 40;
+    for (term, can) in
+        [("xterm-256color", true), ("linux", true), ("vt100", true), ("tmux", true), ("ansi", false)]
+    {
+        let mut console = Terminal::start_as(&site.command(&[]), 80, 24, term);
+        console.keys("3");
+        console.wait("FOLLOW");
+        console.wait(&format!("line {} of", next - 1));
+        let before = console.wait_quiet(Duration::from_millis(600));
+        let mut costs = Vec::new();
+        for _ in 0..4 {
+            let before = console.count();
+            append(next);
+            console.wait(&format!("line {next} of"));
+            next += 1;
+            costs.push(console.wait_quiet(Duration::from_millis(600)) - before);
+        }
+        costs.sort_unstable();
+        println!("{term}: bytes of a line {costs:?}");
+        let bytes = console.bytes();
+        let text = text_of(&bytes[before..]);
+        assert_eq!(without_moves(&text, 24) != text, can, "{term}");
+        assert!(!can || costs[1] <= 400, "{term}: {costs:?}");
+        assert_eq!(forbidden(&bytes, 80, 24), Vec::<String>::new(), "{term}");
+        // What is on the screen is what drawing all of it brings.
+        let moved = console.rows();
+        console.keys("kk");
+        console.wait("PAUSED");
+        console.wait_quiet(Duration::from_millis(600));
+        let paused = console.rows();
+        assert_ne!(moved, paused, "{term}");
+        let shown = console.count();
+        console.keys("\x0c");
+        wait_for("it is drawn anew", || console.count() > shown + 500);
+        console.wait_quiet(Duration::from_millis(600));
+        assert_eq!(console.rows(), paused, "{term}");
+    }
 }
 
 #[test]

@@ -7,8 +7,11 @@ use crate::error::{Exit, Result};
 use crate::log::follow::{Event, Follower};
 use crate::log::merge::merge;
 use crate::log::search::Filter;
-use crate::log::zoned;
+use crate::log::{Record, zoned};
+use crate::safe;
 use crate::text::SafeText;
+use serde::Serialize;
+use std::collections::VecDeque;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -16,22 +19,33 @@ use std::time::Duration;
 const BEFORE: usize = 20;
 /// How often a followed log is looked at.
 const STEP: Duration = Duration::from_millis(250);
+/// Of a filter's records no more are held to begin with.
+const MOST_HELD: usize = 100_000;
 
 /// Prints what is there and what is added, until nobody reads it.
 pub fn run(app: &App, args: &LogArgs, filter: Filter, files: &[PathBuf]) -> Result<Exit> {
+    // Which of them pass is known only once they are read.
+    let first = args.lines.filter(|_| !filter.is_empty());
+    if first.is_some_and(|most| most > MOST_HELD) {
+        return Err(super::wrong(
+            format!("-f -n with a filter begins with at most {MOST_HELD} records"),
+            "Name fewer, or leave out -n: all that pass are printed then",
+        ));
+    }
+    let before = match args.lines {
+        Some(lines) if filter.is_empty() => lines,
+        None if filter.is_empty() => BEFORE,
+        Some(_) | None => usize::MAX,
+    };
     let mut rows = Rows::new(app.zone.clone(), app.out.width.is_some());
     rows.explains = args.explain_codes;
-    let mut printer = Printer { app, filter, rows };
-    let before = match args.lines {
-        Some(lines) => lines,
-        None if printer.filter.is_empty() => BEFORE,
-        None => usize::MAX,
-    };
+    let mut printer = Printer { app, filter, rows, first: first.map(|most| (most, VecDeque::new())) };
     let mut follower = Follower::open(files, zoned(app.zone.clone()), before);
     loop {
         printer.rows.several |= follower.files().len() > 1;
         printer.print(follower.poll())?;
         if !follower.behind() {
+            printer.begin()?;
             std::thread::sleep(STEP);
         }
     }
@@ -41,42 +55,89 @@ struct Printer<'a> {
     app: &'a App,
     filter: Filter,
     rows: Rows,
+    /// Of what is there to begin with so many records are printed, and these are the last of them so far.
+    first: Option<(usize, VecDeque<Record>)>,
+}
+
+/// What stands among records read as JSON where some may be missing.
+#[derive(Serialize)]
+struct Gap {
+    file: SafeText,
+    gap: SafeText,
 }
 
 impl Printer<'_> {
-    /// Prints what came at once in the order of its times, and says what may be missing.
+    /// Prints what came at once in the order of its times, and where something may be missing, that it may.
     fn print(&mut self, events: Vec<Event>) -> Result<()> {
         let mut records = Vec::new();
         for event in events {
-            match event {
-                Event::Record(record) => records.push(record),
-                Event::Rotated { .. } => {}
-                Event::Truncated { file, copy } => self.app.out.note(match copy {
-                    Some(copy) => format!(
-                        "{file} was cut; read on from {copy}, what came after that copy may be missing"
-                    ),
-                    None => format!("{file} was cut: what was written just before may be missing"),
-                }),
-                Event::Problem { file, message } => self.app.out.note(format!("{file}: {message}")),
-            }
+            let (file, gap) = match event {
+                Event::Record(record) => {
+                    records.push(record);
+                    continue;
+                }
+                Event::Rotated { .. } => continue,
+                Event::Truncated { file, copy: Some(copy) } => {
+                    let gap = safe!("was cut; read on from {copy}, what came after that copy may be missing");
+                    (file, gap)
+                }
+                Event::Truncated { file, copy: None } => {
+                    (file, safe!("was cut: what was written just before may be missing"))
+                }
+                Event::Problem { file, message } => (file, message),
+            };
+            // What stands before it is printed before it.
+            self.records(std::mem::take(&mut records))?;
+            self.gap(file, gap)?;
         }
-        for record in merge([records]).iter().filter(|r| self.filter.matches(r)) {
-            if self.app.out.json {
-                self.app.out.text(&format!("{}\n", self.rows.document(record)?))?;
-            } else {
-                for row in self.rows.of(record) {
-                    self.app.out.say(&SafeText::new(&row))?;
+        self.records(records)
+    }
+
+    fn gap(&self, file: SafeText, gap: SafeText) -> Result<()> {
+        if self.app.out.json {
+            return self.app.out.object(&Gap { file, gap });
+        }
+        let colon = if gap.as_str().starts_with("was cut") { "" } else { ":" };
+        self.app.out.note(format!("{file}{colon} {gap}"));
+        Ok(())
+    }
+
+    fn records(&mut self, records: Vec<Record>) -> Result<()> {
+        for record in merge([records]) {
+            if !self.filter.matches(&record) {
+                continue;
+            }
+            match &mut self.first {
+                None => self.record(&record)?,
+                Some((most, last)) => {
+                    last.push_back(record);
+                    if last.len() > *most {
+                        last.pop_front();
+                    }
                 }
             }
         }
         Ok(())
+    }
+
+    /// What was there to begin with is read.
+    fn begin(&mut self) -> Result<()> {
+        let Some((_, last)) = self.first.take() else { return Ok(()) };
+        last.iter().try_for_each(|record| self.record(record))
+    }
+
+    fn record(&mut self, record: &Record) -> Result<()> {
+        if self.app.out.json {
+            return self.app.out.text(&format!("{}\n", self.rows.document(record)?));
+        }
+        self.rows.of(record).iter().try_for_each(|row| self.app.out.say(&SafeText::new(row)))
     }
 }
 
 /// Prints what is added to a log from now on, as long as somebody reads it: what a service on a terminal does.
 pub fn tail(app: &App, file: PathBuf) {
     let rows = Rows::new(app.zone.clone(), app.out.width.is_some());
-    let mut printer = Printer { app, filter: Filter::default(), rows };
+    let mut printer = Printer { app, filter: Filter::default(), rows, first: None };
     let mut follower = Follower::open(&[file], zoned(app.zone.clone()), 0);
     while printer.print(follower.poll()).is_ok() {
         if !follower.behind() {

@@ -38,7 +38,6 @@ pub fn told(document: &[u8]) -> Option<Told> {
 }
 
 /// The last document that stands on standard error, where whoever makes an archive says so.
-#[cfg(test)]
 pub fn told_beside(said: &[u8]) -> Option<Told> {
     said.split(|byte| *byte == b'\n').rev().find_map(told)
 }

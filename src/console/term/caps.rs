@@ -13,6 +13,38 @@ pub struct Caps {
     pub synchronized: bool,
     /// It has another screen to draw on, so that what was there before comes back.
     pub alternate: bool,
+    /// It moves the rows of a region by itself.
+    pub scrolls: bool,
+}
+
+/// Kinds of terminals that move the rows of a region, as their descriptions say (`csr`, `ind=\n`, `ri=\EM`), by the first
+/// word of their names; beside DEC's own from the VT100 on. What else there may be, as `ansi` or `cygwin`, is not told to.
+const SCROLL: [&str; 19] = [
+    "xterm",
+    "screen",
+    "tmux",
+    "linux",
+    "rxvt",
+    "vte",
+    "gnome",
+    "konsole",
+    "alacritty",
+    "foot",
+    "kitty",
+    "putty",
+    "st",
+    "wezterm",
+    "contour",
+    "mintty",
+    "iterm2",
+    "nsterm",
+    "mlterm",
+];
+
+fn scrolls(term: &str) -> bool {
+    let kind = term.split(['-', '.']).next().unwrap_or_default();
+    let model = kind.strip_prefix("vt").and_then(|model| model.parse().ok());
+    SCROLL.contains(&kind) || matches!(model, Some(100..=525_u16))
 }
 
 /// Why there can be no console here.
@@ -64,7 +96,9 @@ impl Caps {
             .unwrap_or_default()
             .to_lowercase();
         let utf8 = windows || locale.contains("utf-8") || locale.contains("utf8");
-        Ok(Caps { colours, ascii: ascii || poor || !utf8, synchronized: !poor, alternate: !poor })
+        // On Windows it says nothing about itself, except for the one that can.
+        let scrolls = if windows { get("WT_SESSION").is_some() } else { scrolls(&term) };
+        Ok(Caps { colours, ascii: ascii || poor || !utf8, synchronized: !poor, alternate: !poor, scrolls })
     }
 }
 
@@ -93,7 +127,13 @@ mod tests {
             caps(&[("TERM", "xterm-256color"), ("COLORTERM", "truecolor"), ("LANG", "en_US.UTF-8")]).unwrap();
         assert_eq!(
             all,
-            Caps { colours: ColourLevel::True, ascii: false, synchronized: true, alternate: true }
+            Caps {
+                colours: ColourLevel::True,
+                ascii: false,
+                synchronized: true,
+                alternate: true,
+                scrolls: true
+            }
         );
     }
 
@@ -117,6 +157,32 @@ mod tests {
         let term = ("TERM", "xterm-256color");
         assert_eq!(caps(&[term, ("NO_COLOR", "1")]).unwrap().colours, ColourLevel::None);
         assert_eq!(caps(&[term, ("NO_COLOR", "")]).unwrap().colours, ColourLevel::Indexed256);
+    }
+
+    #[test]
+    fn rows_are_moved_only_by_terminals_that_are_known_to_do_it() {
+        for term in
+            ["linux", "vt100", "vt102", "vt220-8bit", "vt420", "xterm", "xterm-256color", "xterm-kitty"]
+                .into_iter()
+                .chain([
+                    "screen",
+                    "screen.xterm-256color",
+                    "tmux-256color",
+                    "rxvt-unicode",
+                    "st-256color",
+                    "putty",
+                ])
+        {
+            assert!(caps(&[("TERM", term)]).unwrap().scrolls, "{term}");
+        }
+        for term in ["ansi", "cygwin", "vt52", "vt-utf8", "vt100+", "sun", "cons25", "xtermish", "unknown"] {
+            assert!(!caps(&[("TERM", term)]).unwrap().scrolls, "{term}");
+        }
+        let windows = |env: &[(&str, &str)]| {
+            let get = |name: &str| env.iter().find(|(k, _)| *k == name).map(|(_, v)| (*v).to_owned());
+            Caps::of(get, true, false, false).unwrap().scrolls
+        };
+        assert!(windows(&[("WT_SESSION", "1")]) && !windows(&[("TERM", "xterm")]));
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! From two buffers to the fewest bytes that turn one into the other.
 
+use super::scroll::find;
 use ratatui::buffer::{Buffer, Cell};
 use ratatui::layout::Rect;
 use ratatui::style::{Color, Modifier};
@@ -25,8 +26,28 @@ const MODS: [(Modifier, u8); 5] = [
     (Modifier::REVERSED, 7),
 ];
 
-/// Appends what turns `before` into `after`; nothing if they are the same. The pen is left plain.
-pub fn encode(before: &Buffer, after: &Buffer, out: &mut String) {
+/// Appends what turns `before` into `after`; nothing if they are the same. The pen is left plain. `scrolls`: the terminal
+/// moves rows by itself.
+pub fn encode(before: &Buffer, after: &Buffer, scrolls: bool, out: &mut String) {
+    let from = out.len();
+    draw(before, after, out);
+    if !scrolls || out.len() - from <= WORTH {
+        return;
+    }
+    let Some(scroll) = find(before, after) else { return };
+    let mut other = String::new();
+    scroll.write(&mut other);
+    draw(&scroll.of(before), after, &mut other);
+    if other.len() < out.len() - from {
+        out.replace_range(from.., &other);
+    }
+}
+
+/// Fewer bytes are not worth looking for rows that moved: what has the terminal move them is about a third of that.
+const WORTH: usize = 60;
+
+/// The same without moving rows.
+fn draw(before: &Buffer, after: &Buffer, out: &mut String) {
     let mut to = To { after, pen: PLAIN, at: None, erased: None, out };
     // Most rows are as they were, which is seen sooner than what differs in a row.
     let rows = before.content.chunks(width(before)).zip(after.content.chunks(width(after)));
@@ -39,7 +60,13 @@ pub fn encode(before: &Buffer, after: &Buffer, out: &mut String) {
                 .for_each(|(x, (_, cell))| to.put(x, y, cell));
             continue;
         }
-        let [before, after] = [before, after].map(|row| Buffer { area, content: row.to_vec() });
+        let [mut before, after] = [before, after].map(|row| Buffer { area, content: row.to_vec() });
+        // Where half of a wide character is written over, terminals differ on what becomes of the other half.
+        for x in 1..before.content.len() {
+            if before.content[x - 1].symbol().width() > 1 && after.content[x - 1].symbol().width() < 2 {
+                before.content[x].modifier.insert(Modifier::CROSSED_OUT);
+            }
+        }
         for (x, y, cell) in before.diff_iter(&after) {
             to.put(x, y, cell);
         }
@@ -48,7 +75,7 @@ pub fn encode(before: &Buffer, after: &Buffer, out: &mut String) {
 }
 
 /// Without columns there are no rows either.
-fn width(buffer: &Buffer) -> usize {
+pub(super) fn width(buffer: &Buffer) -> usize {
     usize::from(buffer.area.width.max(1))
 }
 
@@ -184,7 +211,7 @@ mod tests {
     fn nothing_changed_is_no_byte() {
         let buffer = Buffer::empty(Rect::new(0, 0, 20, 5));
         let mut out = String::new();
-        encode(&buffer, &buffer.clone(), &mut out);
+        encode(&buffer, &buffer.clone(), true, &mut out);
         assert_eq!(out, "");
     }
 
@@ -206,11 +233,29 @@ mod tests {
                 after.set_string(0, y, line, style);
             }
             let mut out = String::new();
-            encode(&before, &after, &mut out);
+            encode(&before, &after, true, &mut out);
             terminal.process(out.as_bytes());
             let want: Vec<String> = lines.iter().map(|l| l.trim_end().to_owned()).collect();
             assert_eq!(shown(&terminal), want.join("\n").trim_end(), "{out:?}");
             before = after;
         }
+    }
+
+    #[test]
+    fn what_is_left_of_a_wide_character_that_was_written_over_is_drawn() {
+        let area = Rect::new(0, 0, 12, 1);
+        let [mut before, mut after] = [Buffer::empty(area), Buffer::empty(area)];
+        before.set_string(0, 0, "漢字 stays", Style::new());
+        after.set_string(0, 0, "a", Style::new().bg(Color::Red));
+        after.set_string(2, 0, "字 stays", Style::new());
+        let mut terminal = vt100::Parser::new(1.try_into().unwrap(), 12.try_into().unwrap(), 0);
+        for (from, to) in [(&Buffer::empty(area), &before), (&before, &after)] {
+            let mut out = String::new();
+            encode(from, to, true, &mut out);
+            terminal.process(out.as_bytes());
+        }
+        assert_eq!(terminal.screen().cell(0, 0).unwrap().bgcolor(), vt100::Color::Idx(1));
+        assert_eq!(terminal.screen().cell(0, 1).unwrap().bgcolor(), vt100::Color::Default);
+        assert_eq!(shown(&terminal), "a 字 stays");
     }
 }

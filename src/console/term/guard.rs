@@ -123,6 +123,8 @@ pub fn leave() {
 /// to do it.
 pub fn leave_after_another() {
     let mut bytes = Vec::from(MOUSE_OFF);
+    // The line may have dropped while rows were moved within a region; giving it up moves the cursor.
+    bytes.extend(b"\x1b7\x1b[r\x1b8");
     // As above.
     let _ = queue!(
         bytes,

@@ -8,6 +8,7 @@ pub mod input;
 pub mod out;
 pub mod pace;
 mod screen;
+mod scroll;
 
 pub use caps::{Caps, is_light};
 pub use guard::{Guard, leave, leave_after_another, leave_dead, mouse};

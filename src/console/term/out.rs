@@ -106,8 +106,9 @@ pub fn end() -> bool {
 pub fn last(bytes: &[u8]) {
     let mut last = Vec::new();
     if !end() {
-        // Whatever sequence was cut off there: CAN ends it.
-        last.push(0x18);
+        // Whatever sequence was cut off there: CAN ends it. It may have been within a region; all of the screen is one
+        // again.
+        last.extend(b"\x18\x1b[r");
     }
     last.extend_from_slice(bytes);
     mark(true);

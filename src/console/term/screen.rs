@@ -12,6 +12,7 @@ pub struct Screen {
     /// What was shown before: the memory of the next frame.
     spare: Buffer,
     synchronized: bool,
+    scrolls: bool,
 }
 
 /// A cell that nobody draws, so that everything differs from it.
@@ -25,7 +26,12 @@ impl Screen {
     /// A screen of which nothing is known.
     pub fn new(width: u16, height: u16, synchronized: bool) -> Screen {
         let shown = Buffer::filled(Rect::new(0, 0, width, height), unknown());
-        Screen { shown, spare: Buffer::default(), synchronized }
+        Screen { shown, spare: Buffer::default(), synchronized, scrolls: false }
+    }
+
+    /// Whether the terminal moves rows by itself when it is told to.
+    pub fn scrolling(self, scrolls: bool) -> Screen {
+        Screen { scrolls, ..self }
     }
 
     /// Forgets what is on it: the next frame draws every cell.
@@ -58,7 +64,7 @@ impl Screen {
             text.push_str(BEGIN);
         }
         let empty = text.len();
-        encode(&self.shown, &frame, &mut text);
+        encode(&self.shown, &frame, self.scrolls, &mut text);
         if text.len() == empty {
             self.spare = frame;
             return Ok(());

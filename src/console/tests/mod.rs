@@ -13,6 +13,7 @@ mod hints;
 mod hostile;
 mod many;
 mod matrix;
+mod moved;
 mod queue;
 mod restart;
 mod robust;

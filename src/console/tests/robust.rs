@@ -139,7 +139,7 @@ fn a_random_walk_of_keys_events_and_sizes_never_panics_and_shows_only_safe_text(
         let mut dice = Dice(seed.wrapping_mul(0x9E37_79B9_7F4A_7C15));
         let mut stage = Stage::with(80, 24, Fake::new(), seed % 7 == 0);
         stage.ascii = seed % 2 == 0;
-        let mut screen = Screen::new(80, 24, true);
+        let mut screen = Screen::new(80, 24, true).scrolling(true);
         for _ in 0..150 {
             let (x, y) = (dice.roll(220) as u16, dice.roll(70) as u16);
             match dice.roll(14) {

@@ -23,6 +23,8 @@ const LAST_WINDOW: u64 = 32 << 20;
 const OLDER: u64 = 1 << 20;
 /// Lines before the window are counted up to here; beyond it their numbers are not known.
 const MOST_COUNTED: u64 = 64 << 20;
+/// More records than these are not held at once: they are read from where they begin, as if they came now.
+const MOST_HELD: usize = 5_000;
 
 /// A line that has not got its end for so many polls is shown as it stands.
 const UNFINISHED_POLLS: u32 = 3;
@@ -180,6 +182,10 @@ impl Followed {
             return Ok((this, Vec::new()));
         }
         let len = this.file.metadata()?.len();
+        let head = read_at(&mut this.file, 0, TELLING)?;
+        if last > MOST_HELD && Decoding::of(&head).is_plain() {
+            return Ok((this.begin_at_last(&head, len, zone, last)?, Vec::new()));
+        }
         let mut window = FIRST_WINDOW;
         loop {
             let start = this.line_near(len.saturating_sub(window))?;
@@ -198,6 +204,59 @@ impl Followed {
         }
     }
 
+    /// The same of a file of which many records are wanted: they are counted, and follow.
+    fn begin_at_last(mut self, head: &[u8], len: u64, zone: &Zoned, last: usize) -> io::Result<Self> {
+        let mut window = FIRST_WINDOW;
+        loop {
+            let start = self.line_near(len.saturating_sub(window))?;
+            let (all, _) = self.pass(head, start, len, usize::MAX)?;
+            if all <= last && start > 0 {
+                window = window.saturating_mul(4);
+                continue;
+            }
+            let first = match all.saturating_sub(last) {
+                0 => start,
+                surplus => self.pass(head, start, len, surplus)?.1,
+            };
+            self.start_at(first, zone)?;
+            if first > 0 {
+                self.parser.begins_with_a_record();
+                self.older = Older::Before(first);
+            }
+            return Ok(self);
+        }
+    }
+
+    /// Passes up to `most` records from `start` on; how many there were before `len`, and where the last of them ends.
+    fn pass(&mut self, head: &[u8], start: u64, len: u64, most: usize) -> io::Result<(usize, u64)> {
+        let mut spans = Spans::within(head, 0);
+        let (mut at, mut passed, mut end) = (start, 0, start);
+        while passed < most && at < len {
+            let chunk = read_at(&mut self.file, at, CHUNK.min(len_of(len - at)))?;
+            if chunk.is_empty() {
+                break;
+            }
+            at += chunk.len() as u64;
+            spans.push(&chunk, false);
+            while passed < most
+                && let Some(span) = spans.next(false)
+            {
+                passed += 1;
+                end = start + spans.offset(span.at.end);
+            }
+        }
+        if at == len {
+            spans.push(&[], true);
+            while passed < most
+                && let Some(span) = spans.next(true)
+            {
+                passed += 1;
+                end = start + spans.offset(span.at.end);
+            }
+        }
+        Ok((passed, end))
+    }
+
     /// What is older than the record after `surplus` others that are read from `start` on.
     fn before(&mut self, start: u64, surplus: usize, last: usize) -> io::Result<Older> {
         let head = read_at(&mut self.file, 0, TELLING)?;
@@ -207,22 +266,7 @@ impl Followed {
         if last == 0 || !Decoding::of(&head).is_plain() {
             return Ok(Older::Untold);
         }
-        let mut spans = Spans::within(&head, 0);
-        let (mut at, mut passed, mut first) = (start, 0, start);
-        while passed < surplus {
-            let chunk = read_at(&mut self.file, at, CHUNK)?;
-            if chunk.is_empty() {
-                break;
-            }
-            at += chunk.len() as u64;
-            spans.push(&chunk, false);
-            while passed < surplus
-                && let Some(span) = spans.next(false)
-            {
-                passed += 1;
-                first = start + spans.offset(span.at.end);
-            }
-        }
+        let first = self.pass(&head, start, u64::MAX, surplus)?.1;
         Ok(Older::Before(first))
     }
 

@@ -116,6 +116,26 @@ fn what_is_older_than_the_last_records_is_read_on_demand_once_each() {
 }
 
 #[test]
+fn of_many_records_as_many_are_told_as_were_asked_for_and_few_at_once() {
+    let f = Fixture::new();
+    append_records(&f.log, 0..60_000);
+    append(&f.log, "not at its end yet");
+    for last in [5_001, 40_000, 60_001, 70_000] {
+        let mut follower = f.follow(last);
+        let first = follower.poll().len();
+        assert!(first < 10_000 && follower.behind(), "{first} at once");
+        let mut rest = Vec::new();
+        for _ in 0..4 {
+            rest.extend(told(&mut follower));
+        }
+        assert_eq!(first + rest.len(), last.min(60_001), "{last}");
+        assert_eq!(rest.last().unwrap(), "not at its end yet");
+        let older = follower.older(1).pop().map(|record| record.full_text());
+        assert_eq!(older, 60_001_usize.checked_sub(last + 1).map(|n| format!("record {n}")));
+    }
+}
+
+#[test]
 fn older_records_of_any_length_come_a_few_at_once() {
     let f = Fixture::new();
     let long = format!("{}\n", "x".repeat(60_000)).repeat(200);
