@@ -190,7 +190,7 @@ mod tests {
     #[test]
     fn what_is_after_something_is_told_as_exactly_as_it_matters() {
         let all = [0, 350, 1_000, 9_999, 12_530, 61_900, -2_000].map(|ms| after(TimeDelta::milliseconds(ms)));
-        assert_eq!(all, ["+0s", "+0.350s", "+1s", "+9.999s", "+12.5s", "+1m1s", "-2s"]);
+        assert_eq!(all, ["+0s", "+0.350s", "+1s", "+9.999s", "+12.5s", "+1m01s", "-2s"]);
     }
 
     #[test]
