@@ -134,7 +134,7 @@ commands! {
     NextError "next-error" [">"] "error" "the next error or warning" Logs [Log] 6;
     PrevError "previous-error" ["<"] "error" "the previous error or warning" Logs [Log] 4;
     Level "level" ["l"] "level" "cycle the minimum level" Logs [Log] 5;
-    Filters "filters" ["F"] "filters" "list the filters of the log, add one or take one away: text, component, thread, request, level" Logs [Log] 0;
+    Filters "filters" ["="] "filters" "list the filters of the log, add one or take one away: text, component, thread, request, level" Logs [Log] 0;
     Component "component" ["c"] "component" "cycle through components, then all" Logs [Log] 1;
     Polls "polls" ["i"] "polls" "show or hide lines that only say that a poll was made" Logs [Log] 1;
     GoTo "go-to" ["@"] "go to" "go to a time, a line or a part of the file: 14:05, -2h, yesterday, 1200, 50%" Logs [Log] 0;
