@@ -28,6 +28,7 @@ mod idle;
 mod indexed;
 mod input;
 mod next;
+mod notify;
 mod output;
 mod packages;
 mod past;
