@@ -54,6 +54,8 @@ pub(super) struct Facts {
     pub trusted: Option<Result<Trusted, SafeText>>,
     pub service: Service,
     pub users: LoggedOn,
+    /// Why the program of `[notify] command` cannot be started, as far as can be seen.
+    pub pager: Option<SafeText>,
     /// What was tried as the service's account, or why it was not.
     pub tried: Result<probe::Tried, SafeText>,
     pub backup: Backup,

@@ -118,6 +118,7 @@ pub(super) fn gather(subject: &Subject) -> Facts {
         users,
         tried,
         backup,
+        pager: config.notify.command.first().and_then(|program| pager(Path::new(program))),
         loose,
         tries: Vec::new(),
         contents: (0, 0),
@@ -125,6 +126,16 @@ pub(super) fn gather(subject: &Subject) -> Facts {
     };
     tries(&mut facts, other.as_ref());
     facts
+}
+
+/// Who may not look there says nothing.
+fn pager(program: &Path) -> Option<SafeText> {
+    match std::fs::metadata(program) {
+        Ok(found) if !found.is_file() => Some("it is no file".into()),
+        Ok(_) => None,
+        Err(e) if e.kind() == std::io::ErrorKind::NotFound => Some("it is not there".into()),
+        Err(_) => None,
+    }
 }
 
 /// Tries what the service does at the shares, once it is known what is wanted of them. One that did not answer is not asked

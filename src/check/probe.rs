@@ -184,7 +184,7 @@ fn run(program: PathBuf, args: Vec<String>, cwd: &Path, run_as: Option<Account>)
     let (mut output, writer) = io::pipe().map_err(text)?;
     let mut tree = Tree::own().map_err(text)?;
     let env = programs::clean_environment();
-    let spec = LaunchSpec { program, args, env, cwd: cwd.to_owned(), run_as, output: writer };
+    let spec = LaunchSpec { program, args, env, cwd: cwd.to_owned(), run_as, input: None, output: writer };
     let pid = tree.launch(spec).map_err(text)?;
     let until = facts::monotonic().0 + RUN_DEADLINE;
     let mut how = None;

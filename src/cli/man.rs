@@ -4,6 +4,7 @@ use super::args::Cli;
 use super::out::Out;
 use crate::config::{Config, Counts};
 use crate::error::{Exit, Failure, Result};
+use crate::executor::notices::Event;
 use clap::{Arg, Command, CommandFactory};
 use clap_mangen::Man;
 use clap_mangen::roff::{Inline, Roff, bold, italic, roman};
@@ -85,6 +86,7 @@ fn whole(command: &Command) -> std::io::Result<String> {
         }
     }
     configuration(&mut rest);
+    notifications(&mut rest);
     rest.to_writer(&mut page)?;
     man.render_extra_section(&mut page)?;
     man.render_version_section(&mut page)?;
@@ -182,6 +184,27 @@ fn configuration(roff: &mut Roff) {
             })]);
         }
     }
+}
+
+/// What `[notify] command` is told, and how.
+fn notifications(roff: &mut Roff) {
+    roff.control("SH", ["NOTIFICATIONS"]);
+    roff.text([roman(
+        "The service starts the program of [notify] command for each of these events and writes one line of JSON to its standard \
+         input: format (1), event, id, machine, host, at, request_id, job_id, package_id, package, attempt, state, message; \
+         count and events, a list with the same fields of each event; and dropped, how many more there were of each event. \
+         More than three at once, or more than four calls within ten minutes, are one call with the event digest.",
+    )]);
+    for event in Event::ALL {
+        roff.control("TP", []).text([bold(event.as_str())]).text([roman(format!("{}.", event.words()))]);
+    }
+    roff.control("PP", []).text([roman(
+        "What lasts is told once, when it begins, also where the service starts again meanwhile. The program runs as the account \
+         of the service, without its environment, in the folder /; it has to be writable for root and that account only. It has \
+         told somebody when it ends with exit 0. After 60 seconds it is ended with everything that it has started. A call that \
+         fails is made again after a minute and after ten more; until one succeeds, pcm status shows notify-failed and pcm \
+         check fails at notifications. Under systemd each event is an entry of the journal, too: journalctl PCM_EVENT=failed.",
+    )]);
 }
 
 /// Each verb with its arguments, its words, and its own flags.

@@ -293,6 +293,9 @@ fn run(mut cli: Cli, out: Out) -> Result<Exit> {
     if let Some(Verb::AsOwner) = &cli.verb {
         return Ok(helper(crate::executor::stand_in::main()));
     }
+    if let Some(Verb::NotifyHost) = &cli.verb {
+        return Ok(helper(crate::executor::notices::command::main()));
+    }
     let works_without = matches!(
         cli.verb,
         Some(
@@ -443,6 +446,7 @@ fn carry_out(app: &App, verb: Verb) -> Result<Exit> {
         Verb::CheckProbe => Ok(helper(crate::check::probe::main())),
         Verb::CheckSite => Ok(helper(crate::check::publisher::main())),
         Verb::AsOwner => Ok(helper(crate::executor::stand_in::main())),
+        Verb::NotifyHost => Ok(helper(crate::executor::notices::command::main())),
     }
 }
 

@@ -341,9 +341,10 @@ settings! {
         group: String = "pcm-operators".into(), value(nonempty);
     }
 
-    /// a program that pcm starts after failures
+    /// a program that is told what a person should know; pcm man has a section on it
     notify: Notify {
-        /// started for what failed, was interrupted or missed, and for a lost history; JSON on its standard input
+        /// reads JSON; told of what failed, was interrupted or missed, of a lost history, a second machine with this id, an
+        /// older file on a share, wrong content, undelivered results, a full disk, a hold of more than a day
         command: Vec<String> = Vec::new(), command, like "[\"/usr/local/bin/page-someone\"]";
     }
 

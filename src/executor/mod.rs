@@ -19,6 +19,7 @@ pub(crate) mod hours_on;
 pub(crate) mod init;
 pub(crate) mod journal;
 pub(crate) mod notice;
+pub(crate) mod notices;
 pub(crate) mod run;
 pub(crate) mod share;
 pub(crate) mod simulate;

@@ -9,6 +9,7 @@ pub(crate) mod helper;
 pub(crate) mod host_name;
 pub(crate) mod inhibit;
 pub(crate) mod ipc;
+pub(crate) mod journal;
 pub(crate) mod lock;
 pub(crate) mod notice;
 pub(crate) mod open;

@@ -71,6 +71,10 @@ impl Layout {
     pub fn held_folder(&self) -> PathBuf {
         self.state.join("held")
     }
+    /// `notices`: what operators are still to be told, and what they were.
+    pub fn notices(&self) -> PathBuf {
+        self.state.join("notices")
+    }
     /// `init.lock`
     pub fn init_lock(&self) -> PathBuf {
         self.state.join("init.lock")

@@ -6,7 +6,7 @@ use super::sys;
 use crate::text::SafeText;
 use serde::{Deserialize, Serialize};
 use std::ffi::OsString;
-use std::io::{self, PipeWriter};
+use std::io::{self, PipeReader, PipeWriter};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, ChildStdout, Command};
 use std::time::Duration;
@@ -91,6 +91,8 @@ pub struct LaunchSpec {
     pub cwd: PathBuf,
     /// Another account than this process's own.
     pub run_as: Option<Account>,
+    /// Its standard input; None: empty.
+    pub input: Option<PipeReader>,
     /// Takes both standard output and standard error.
     pub output: PipeWriter,
 }
@@ -165,7 +167,7 @@ impl Tree {
         sys::process::Tree::own().map(Tree)
     }
 
-    /// Starts a package: no shell, no terminal, standard input empty, a process group of its own. In a process that
+    /// Starts a package: no shell, no terminal, a process group of its own. In a process that
     /// leads its session (the run host) the package stays in that session, by which [`leftovers`] finds it; from any
     /// other it gets a new one.
     ///

@@ -31,6 +31,8 @@ use looking_up::LookingUp;
 const STEP: Duration = Duration::from_secs(30);
 /// While a package runs its end is looked for this often.
 const WATCH: Duration = Duration::from_millis(250);
+/// While somebody is told of something, the end of that is looked for this often.
+const TELLING: Duration = Duration::from_secs(1);
 /// A launch that failed is tried again after this long.
 const LAUNCH_RETRY: Duration = Duration::from_secs(10);
 /// The configuration is read again this often: a change of it counts soon.
@@ -122,6 +124,7 @@ impl<'a> Steps<'a> {
     /// Says that it ends.
     pub fn ending(&mut self) {
         self.executor.record_refusals(true);
+        self.executor.stop_telling(self.world.now());
         let running = if self.executor.known().is_running() { "; the running package goes on" } else { "" };
         self.executor.journal().info(self.world.now(), &format!("The service ends{running}."));
     }
@@ -144,6 +147,7 @@ impl<'a> Steps<'a> {
         self.launch(now, mono);
         self.look_up(now, mono);
         self.report(now, mono);
+        self.executor.tell_operators(now);
         if mono.since(self.clock_recorded) >= CLOCK_RECORD {
             self.executor.record_clock(now);
             self.clock_recorded = mono;
@@ -156,7 +160,13 @@ impl<'a> Steps<'a> {
 
     fn sleep(&self, now: Wall, mono: Monotonic) -> Duration {
         let wake = self.next_change(now, mono).min(self.tidying.due_in(mono).unwrap_or(STEP)).min(STEP);
-        if self.executor.known().is_running() { wake.min(WATCH) } else { wake }
+        if self.executor.known().is_running() {
+            wake.min(WATCH)
+        } else if self.executor.is_telling() {
+            wake.min(TELLING)
+        } else {
+            wake
+        }
     }
 
     /// Until the next thing that it does by the clock. What happens outside is not known here.

@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 mod places;
 
 /// All items, in the order in which they are shown.
-const ITEMS: [&str; 40] = [
+const ITEMS: [&str; 41] = [
     "silent",
     "background",
     "mandatory",
@@ -55,6 +55,7 @@ const ITEMS: [&str; 40] = [
     "host-key",
     "log",
     "disk",
+    "notifications",
 ];
 
 /// Those of a machine that publishes, after them.

@@ -29,6 +29,7 @@ mod indexed;
 mod input;
 mod life;
 mod next;
+mod notify;
 mod output;
 mod packages;
 mod past;

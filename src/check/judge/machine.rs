@@ -8,6 +8,19 @@ use crate::site::instruction::{Request, Restarts, RunWhen};
 use crate::text;
 use std::time::Duration;
 
+/// That nobody is told is a choice; that the program is missing which should tell somebody is none.
+pub fn notifications(facts: &Facts) -> CheckItem {
+    let finding = match (facts.subject.config.notify.command.first(), &facts.pager) {
+        (None, _) => pass("nobody is told of failures: [notify] command names no program"),
+        (Some(program), Some(why)) => block(
+            format!("{program}, which [notify] command names, cannot be started: {why}"),
+            format!("Put that program there, or correct {}", facts.subject.layout.config.display()),
+        ),
+        (Some(program), None) => pass(format!("{program} is told of failures")),
+    };
+    item("notifications", vec![finding])
+}
+
 pub fn backup(facts: &Facts) -> CheckItem {
     let check = &facts.subject.config.check;
     let mut findings = Vec::new();

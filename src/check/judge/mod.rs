@@ -63,6 +63,7 @@ pub(super) fn judge(facts: &Facts) -> CheckDoc {
         places::host_key(facts),
         state::log(facts),
         state::disk(facts),
+        machine::notifications(facts),
     ];
     let items = machine.into_iter().chain(publisher::items(facts)).collect();
     CheckDoc::of(told::beside(facts, items))

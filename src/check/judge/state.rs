@@ -4,13 +4,12 @@ use super::super::facts::Facts;
 use super::share::service_runs;
 use super::{ago, block, item, no_view, pass, unknown};
 use crate::clock::between;
+use crate::executor::engine::LEAST_FREE;
 use crate::executor::talk::view::CheckItem;
 use crate::terms::{Code, Problem};
 use crate::text;
 use std::io::ErrorKind;
 
-/// Below this, in bytes, a machine is short of space whatever is published to it.
-const LEAST_FREE: u64 = 100 << 20;
 /// The service says something at every poll; a log that is this many intervals old says that it cannot.
 const SILENT_POLLS: u32 = 3;
 

@@ -120,6 +120,7 @@ fn well() -> Facts {
         contents: (0, 0),
         publisher: None,
         backup: Backup::NotSet,
+        pager: None,
         folders: Folders {
             state: Ok(someone("root", 0)),
             network: None,

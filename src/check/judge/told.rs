@@ -103,6 +103,7 @@ fn by_word(code: &str) -> Option<&'static str> {
         "closed-for-long" => Some("mandatory"),
         "end-unrecorded" => Some("history"),
         "log-unwritable" => Some("log"),
+        "notify-failed" => Some("notifications"),
         "validity-left" => Some("validity-left"),
         "undelivered" => Some("machine-report"),
         _ => None,

@@ -248,6 +248,9 @@ pub enum Verb {
     /// Does root's work on the state of another account, as that account; started by pcm only
     #[command(hide = true)]
     AsOwner,
+    /// Runs `[notify] command` once and ends it when it takes too long; started by the service only
+    #[command(hide = true)]
+    NotifyHost,
 }
 
 /// What a shell asks for that only this machine knows.
@@ -348,7 +351,8 @@ impl Verb {
             | Verb::ShareReader
             | Verb::CheckProbe
             | Verb::CheckSite
-            | Verb::AsOwner => None,
+            | Verb::AsOwner
+            | Verb::NotifyHost => None,
         }
     }
 
@@ -392,7 +396,8 @@ impl Verb {
             | Verb::ShareReader
             | Verb::CheckProbe
             | Verb::CheckSite
-            | Verb::AsOwner => Meant::Neither,
+            | Verb::AsOwner
+            | Verb::NotifyHost => Meant::Neither,
             // Those of other machines.
             Verb::Log(args) if !args.hosts.is_empty() => Meant::Neither,
             Verb::Status

@@ -64,7 +64,6 @@ impl Executor {
         if let Some(why) = new {
             let line = format!("two-machines: nothing runs by itself: {why}");
             self.journal.error(now, &line);
-            self.notify("two-machines", None, &line, now);
         }
         again
     }

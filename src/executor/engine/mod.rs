@@ -27,6 +27,7 @@ mod watch;
 
 pub use known::{InForce, Known};
 pub use launch::LaunchError;
+pub use notify::LEAST_FREE;
 pub use proof::{Launch, Verified};
 
 use crate::clock::{Monotonic, Wall};
@@ -46,6 +47,7 @@ use crate::site::report::MachineReport;
 use crate::text::SafeText;
 use known::{Keep, Standing};
 use lone::Lone;
+use notify::Telling;
 use noting::Noting;
 use overdue::{Overdue, Unrecorded};
 use refusals::Refusals;
@@ -116,6 +118,8 @@ pub struct Executor {
     hours_on: HoursOn,
     /// What was noted in the way of requests that wait, and until when this service has looked.
     noting: Noting,
+    /// What `[notify] command` is told.
+    telling: Telling,
 }
 
 impl Executor {
@@ -174,6 +178,7 @@ impl Executor {
             lone: Lone::default(),
             hours_on: HoursOn::default(),
             noting: Noting::default(),
+            telling: if service { Telling::kept(world.kept_notices()) } else { Telling::default() },
             world,
         };
         if service {
@@ -208,6 +213,7 @@ impl Executor {
             undelivered: self.undelivered.as_ref(),
             unsigned: self.unsigned.as_ref(),
             log_fault: self.journal.fault(),
+            notify_fault: self.telling.fault(),
             needed_bytes: self.needed_bytes,
             space: self.space,
             history: self.history.as_ref().ok(),
@@ -265,6 +271,7 @@ impl Executor {
     /// The service says what of results and report has not reached the share.
     pub fn set_undelivered(&mut self, undelivered: Option<Undelivered>) {
         self.undelivered = undelivered;
+        self.telling.heard_of_a_delivery();
     }
 
     /// A configuration as it was read again, or why it is not taken: others could have written it, or what is in the state
@@ -343,17 +350,12 @@ impl Executor {
         self.deposed
     }
 
-    /// A history that cannot be used is loud: in the log, and to whoever is to be told.
+    /// A history that cannot be used is loud.
     fn say_lost(&mut self, now: Wall) {
         let Err(lost) = &self.history else { return };
-        let (failure, pages) = (history_lost(lost), !matches!(lost.cause, Cause::Unreadable | Cause::Unseen));
+        let failure = history_lost(lost);
         if self.journal.once_in(LOST_SAID, &failure.code, now) {
-            let why = failure.to_string();
-            self.journal.error(now, &format!("{}: nothing runs by itself: {why}", failure.code));
-            // A command that pages somebody is for what a person has to decide.
-            if pages {
-                self.notify("history-lost", None, &why, now);
-            }
+            self.journal.error(now, &format!("{}: nothing runs by itself: {failure}", failure.code));
         }
     }
 

@@ -37,6 +37,9 @@ impl Executor {
         self.take_past(&looked.past, now);
         let again = self.take_own_reports(&looked.reports, now);
         self.own_report_stands(&looked.stood);
+        if looked.look.answered {
+            self.telling.heard_of_a_share();
+        }
         self.take_published(looked.look, now);
         self.obey_the_site(now);
         again

@@ -159,6 +159,7 @@ fn run(folder: &RunFolder, spec: &RunSpec, tree: &mut Tree) -> io::Result<ExitRe
         env: spec.env.clone(),
         cwd: spec.package_dir.clone(),
         run_as,
+        input: None,
         output: writer,
     })?;
     let mut end = End {

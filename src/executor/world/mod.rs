@@ -9,6 +9,7 @@ pub use real::RealWorld;
 pub use sight::Sight;
 
 use super::history::{Adopted, History, Lost, Snapshot};
+use super::notices;
 use super::run::attempt::Found;
 use super::run::outcome::{ExitRecord, MifSays};
 use super::run::run_folder::{RunSpec, Started, Waits};
@@ -21,7 +22,7 @@ use crate::host::power::HostFacts;
 use crate::host::sessions::{LoggedOn, Session};
 use crate::log::Level;
 use crate::site::content::Seal;
-use crate::site::ids::RequestId;
+use crate::site::ids::{MachineId, RequestId};
 use crate::site::indexed::{self, parts::Parts};
 use crate::site::instruction::{ContentHash, Request};
 use crate::site::past::Told;
@@ -99,11 +100,17 @@ pub trait Machine: Send + Sync {
     }
     /// Keeps the system from being shut down while a package runs, where it offers that; called at every step.
     fn keep_up(&self, _wanted: bool) {}
-    /// Starts `[notify] command` with this on its standard input, and does not wait for it.
+    /// Has `[notify] command` run with this on its standard input, and does not wait for it.
     ///
     /// # Errors
     /// It could not be started.
     fn notify(&self, program: &str, args: &[String], json: &[u8]) -> io::Result<()>;
+    /// How that went, waiting so long for it at most; None: it is still under way.
+    fn notified(&self, _wait: Duration) -> Option<Result<(), SafeText>> {
+        Some(Ok(()))
+    }
+    /// Makes an entry of it in the system's own journal, where there is one.
+    fn record(&self, _notice: &notices::Notice, _machine: Option<MachineId>) {}
 }
 
 /// Runs by their name, `<RequestID>-<attempt>`: their folders and run hosts.
@@ -345,6 +352,18 @@ pub trait Store: Send + Sync {
     fn give_up_result(&self, name: &str) -> io::Result<()> {
         let _ = name;
         Err(io::ErrorKind::Unsupported.into())
+    }
+    /// Keeps what is still to be told to operators, and what was.
+    ///
+    /// # Errors
+    /// What was kept before is kept still.
+    fn keep_notices(&self, bytes: &[u8]) -> io::Result<()> {
+        let _ = bytes;
+        Ok(())
+    }
+    /// That as it was kept; None: nothing was.
+    fn kept_notices(&self) -> Option<Vec<u8>> {
+        None
     }
     /// Adds a line to `PACMAN.LOG`.
     ///

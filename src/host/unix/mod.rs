@@ -5,6 +5,7 @@ pub mod durable;
 pub mod facts;
 pub mod inhibit;
 pub mod ipc;
+pub mod journal;
 pub mod lock;
 mod mounts;
 pub mod notice;

@@ -5,6 +5,7 @@ pub mod durable;
 pub mod facts;
 pub mod inhibit;
 pub mod ipc;
+pub mod journal;
 pub mod lock;
 pub mod notice;
 pub mod open;

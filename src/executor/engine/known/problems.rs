@@ -88,6 +88,7 @@ impl Views<'_> {
         problems.extend(self.soon_over());
         problems.extend(self.undelivered());
         problems.extend(self.unsigned());
+        problems.extend(self.nobody_told());
         problems.extend(self.differing_content());
         problems.extend(self.not_copied());
         problems.extend(self.large_stage());
@@ -183,7 +184,7 @@ impl Views<'_> {
 
     /// Results or report that have not reached the share for two polling intervals; at once where the place refuses them, which
     /// no time mends. A share that is away says so by itself.
-    fn undelivered(&self) -> Option<Problem> {
+    pub(in super::super) fn undelivered(&self) -> Option<Problem> {
         let undelivered = self.standing.and_then(|standing| standing.undelivered)?;
         let patience = self.known.policy.config.polling_interval.saturating_mul(2);
         let waits = between(undelivered.since, self.now);
@@ -198,6 +199,18 @@ impl Views<'_> {
             crate::text::duration(self.known.policy.config.retention.results)
         );
         Some(problem("undelivered", &self.known.layout.outbox(), message))
+    }
+
+    /// Whoever is to be told of what goes wrong is not.
+    fn nobody_told(&self) -> Option<Problem> {
+        let fault = self.standing.and_then(|standing| standing.notify_fault)?;
+        let message = format!(
+            "[notify] command has told nobody since {}: {}. Nobody hears of failures until it works again",
+            self.known.local(fault.since),
+            fault.why
+        );
+        let problem = problem("notify-failed", &self.known.layout.config, message);
+        Some(Problem { field: Some("notify.command".into()), ..problem })
     }
 
     /// A report that nobody signed counts nowhere at a site that signs.

@@ -5,6 +5,7 @@ use crate::clock::{Wall, between};
 use crate::decision::{self, Change, Decision, GateResult, Retelling, Trail};
 use crate::error::{Exit, Failure, Result};
 use crate::executor::history::{AttemptRow, History};
+use crate::executor::notices::Fault;
 use crate::executor::simulate;
 use crate::executor::talk::protocol::{Answer, View};
 use crate::executor::talk::view::*;
@@ -35,6 +36,8 @@ pub(in super::super) struct Standing<'a> {
     pub space: Option<Space>,
     /// Why the log cannot be written.
     pub log_fault: Option<&'a SafeText>,
+    /// Why nobody could be told at the newest try.
+    pub notify_fault: Option<&'a Fault>,
     /// The history that it has open.
     pub history: Option<&'a History>,
 }

@@ -7,7 +7,8 @@ use super::Machine;
 use crate::clock::{Monotonic, Wall, Zone, ZoneError};
 use crate::config::{self, Config};
 use crate::error::{Exit, Failure};
-use crate::executor::footing::Footing;
+use crate::executor::footing::{self, Footing};
+use crate::executor::notices::{self, command};
 use crate::executor::run::run_folder::RunFolder;
 use crate::executor::share::job::{ShareJob, ShareNews};
 use crate::executor::share::outbox::Outbox;
@@ -15,21 +16,20 @@ use crate::host::inhibit::Inhibit;
 use crate::host::notice::{self, Notice, Untold};
 use crate::host::open::{self, Access, OpenError};
 use crate::host::paths::Layout;
-use crate::host::perms::Loose;
+use crate::host::perms::{self, Loose};
 use crate::host::power::{self, HostFacts};
 use crate::host::sessions::{self, LoggedOn, Session};
-use crate::host::{account, facts, threads};
+use crate::host::{account, facts, journal, threads};
 use crate::log::write::PacmanLog;
+use crate::site::ids::MachineId;
 use crate::terms::Platform;
 use crate::text::SafeText;
-use std::io::{self, Write};
+use std::io;
 use std::process::{Child, Command, Stdio};
-use std::sync::{Arc, Mutex, PoisonError, mpsc};
+use std::sync::mpsc::{self, RecvTimeoutError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
-
-/// Paging somebody may take this long.
-const NOTIFY_LIMIT: Duration = Duration::from_secs(60);
 
 /// `PACMAN.LOG`, as the configuration wants it.
 struct Log {
@@ -52,6 +52,8 @@ pub struct RealWorld {
     /// How the commands for a restart ended that did not end well.
     restart_failures: Arc<Mutex<Vec<SafeText>>>,
     inhibit: Inhibit,
+    /// How the call of `[notify] command` that is under way will turn out.
+    notified: Mutex<Option<mpsc::Receiver<Result<(), SafeText>>>>,
 }
 
 impl RealWorld {
@@ -66,6 +68,7 @@ impl RealWorld {
             telling: Mutex::default(),
             restart_failures: Arc::default(),
             inhibit: Inhibit::default(),
+            notified: Mutex::default(),
         }
     }
 
@@ -219,10 +222,36 @@ impl Machine for RealWorld {
     }
 
     fn notify(&self, program: &str, args: &[String], json: &[u8]) -> io::Result<()> {
-        let mut command = Command::new(program);
-        command.args(args).stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null());
-        let json = json.to_owned();
-        see_to_its_end("notify", command, move |child| see_through(child, json))
+        let job = command::Job {
+            program: program.into(),
+            args: args.to_vec(),
+            json: json.to_owned(),
+            limit: command::LIMIT,
+        };
+        // It runs as this service does: nobody else may say what that is.
+        if perms::ARE_REAL {
+            let way = perms::check_way_to(&job.program, &footing::writers(&self.layout));
+            way.map_err(|loose| io::Error::other(loose.to_string()))?;
+        }
+        let (tell, told) = mpsc::channel();
+        threads::start("notify", move || tell.send(job.run()))?;
+        *self.notified.lock().unwrap_or_else(PoisonError::into_inner) = Some(told);
+        Ok(())
+    }
+
+    fn record(&self, notice: &notices::Notice, machine: Option<MachineId>) {
+        journal::write(&notices::entry(notice, machine));
+    }
+
+    fn notified(&self, wait: Duration) -> Option<Result<(), SafeText>> {
+        let mut notified = self.notified.lock().unwrap_or_else(PoisonError::into_inner);
+        let answer = match notified.as_ref().map(|told| told.recv_timeout(wait)) {
+            Some(Err(RecvTimeoutError::Timeout)) => return None,
+            Some(Ok(answer)) => answer,
+            Some(Err(RecvTimeoutError::Disconnected)) | None => Err("nobody saw how it ended".into()),
+        };
+        *notified = None;
+        Some(answer)
     }
 }
 
@@ -238,23 +267,4 @@ fn see_to_its_end(
     // The thread lives until it has got its child or this end is gone.
     let _ = hand.send(command.spawn()?);
     Ok(())
-}
-
-/// Hands over the notice and sees the command to its end, or ends it.
-fn see_through(mut child: Child, json: Vec<u8>) {
-    let stdin = child.stdin.take();
-    // A command that reads nothing must not hold up the thread that ends it.
-    let telling = threads::start("notify", move || stdin.map(|mut stdin| stdin.write_all(&json)));
-    if telling.is_err() {
-        let _ = child.kill();
-    }
-    let clock = facts::monotonic();
-    while matches!(child.try_wait(), Ok(None)) {
-        if facts::monotonic().since(clock) > NOTIFY_LIMIT {
-            let _ = child.kill();
-            let _ = child.wait();
-            return;
-        }
-        std::thread::park_timeout(Duration::from_millis(100));
-    }
 }

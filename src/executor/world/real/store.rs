@@ -28,6 +28,8 @@ use std::sync::PoisonError;
 
 /// The most that is read of the packages that are held: 4 MiB of definitions, and a signature each, as JSON.
 const MAX_PACKAGES: u64 = 48 << 20;
+/// The most that is read of what is still to be told: far more than the queue holds.
+const MAX_NOTICES: u64 = 8 << 20;
 /// What reading a history back takes: the database, its journal, its folder, the mark.
 const DESCRIPTORS: usize = 4;
 /// The component that log viewers show.
@@ -139,6 +141,14 @@ impl Store for RealWorld {
             let _ = file.set_modified(at.into());
         }
         indexed::store::seen(&self.layout.held_folder(), at);
+    }
+
+    fn keep_notices(&self, bytes: &[u8]) -> io::Result<()> {
+        durable::write(&self.layout.notices(), bytes)
+    }
+
+    fn kept_notices(&self) -> Option<Vec<u8>> {
+        open::read_own(&self.layout.notices(), MAX_NOTICES).ok()
     }
 
     fn is_staged(&self, hash: &ContentHash) -> bool {

@@ -57,7 +57,7 @@ pub fn launch(spec: LaunchSpec, entrance: Option<&File>) -> io::Result<Child> {
     let leads_session = unsafe { libc::getsid(0) == libc::getpid() };
     let entrance = entrance.map(|file| file.as_raw_fd());
     let mut command = Command::new(&spec.program);
-    command.current_dir(&spec.cwd).stdin(Stdio::null());
+    command.current_dir(&spec.cwd).stdin(spec.input.map_or_else(Stdio::null, Stdio::from));
     command.stdout(spec.output.try_clone()?).stderr(spec.output);
     // SAFETY: only async-signal-safe calls; `exec` was made before the fork and lives in the closure,
     // and the caller keeps the entrance open.

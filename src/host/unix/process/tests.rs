@@ -41,6 +41,7 @@ fn sh(script: &str, output: std::io::PipeWriter) -> LaunchSpec {
         env: vec![("PATH".into(), "/usr/bin:/bin".into()), ("PCM_REQUEST_ID".into(), "BP0000Y".into())],
         cwd: "/".into(),
         run_as: None,
+        input: None,
         output,
     }
 }

@@ -39,7 +39,7 @@ fn launch(tree: &mut Tree, part: &str) -> (u32, BufReader<std::io::PipeReader>) 
     let (program, args) = part_args();
     let root = std::env::var("SystemRoot").unwrap();
     let env = vec![(PART.into(), part.into()), ("SystemRoot".into(), root)];
-    let spec = LaunchSpec { program, args, env, cwd: r"C:\".into(), run_as: None, output };
+    let spec = LaunchSpec { program, args, env, cwd: r"C:\".into(), run_as: None, input: None, output };
     (tree.launch(spec).unwrap(), BufReader::new(reader))
 }
 
@@ -100,6 +100,7 @@ fn a_batch_file_and_another_account_are_refused() {
         env: vec![],
         cwd: r"C:\".into(),
         run_as: None,
+        input: None,
         output,
     };
     assert_eq!(tree.launch(spec).unwrap_err().kind(), std::io::ErrorKind::InvalidInput);

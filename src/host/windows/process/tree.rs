@@ -77,7 +77,8 @@ impl Tree {
             return Err(refused("only programs (.exe) are started on Windows"));
         }
         let mut command = Command::new(&spec.program);
-        command.args(&spec.args).env_clear().envs(spec.env).current_dir(&spec.cwd).stdin(Stdio::null());
+        command.args(&spec.args).env_clear().envs(spec.env).current_dir(&spec.cwd);
+        command.stdin(spec.input.map_or_else(Stdio::null, Stdio::from));
         command.stdout(spec.output.try_clone()?).stderr(spec.output);
         // Suspended, so that nothing of it runs outside of the job.
         command.creation_flags(CREATE_SUSPENDED | CREATE_NO_WINDOW);

@@ -7,6 +7,7 @@
 
 mod before;
 mod many;
+mod notices;
 mod phrases;
 mod plain;
 mod site;

@@ -174,7 +174,7 @@ impl Stage<'_> {
         self.step();
     }
 
-    fn ask(&mut self, call: Call) -> oneshot::Receiver<Reply> {
+    pub fn ask(&mut self, call: Call) -> oneshot::Receiver<Reply> {
         self.ask_until(call, None)
     }
 

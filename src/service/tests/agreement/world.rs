@@ -56,6 +56,10 @@ pub struct Inner {
     pub news: VecDeque<News>,
     /// Every line of the log, in order.
     pub said: Vec<String>,
+    /// What `[notify] command` was told, and how that ends from now on.
+    pub told: Vec<serde_json::Value>,
+    pub pages: Result<(), SafeText>,
+    notices: Option<Vec<u8>>,
 }
 
 struct Run {
@@ -88,6 +92,9 @@ impl World {
             launches: Vec::new(),
             news: VecDeque::new(),
             said: Vec::new(),
+            told: Vec::new(),
+            pages: Ok(()),
+            notices: None,
         };
         let bytes = render::render(&plan.file).into_bytes();
         World { plan, layout, bytes, inner: Mutex::new(inner) }
@@ -249,8 +256,13 @@ impl Machine for Shared {
         Err("this service asks by its carriers only".into())
     }
 
-    fn notify(&self, _: &str, _: &[String], _: &[u8]) -> io::Result<()> {
+    fn notify(&self, _: &str, _: &[String], json: &[u8]) -> io::Result<()> {
+        self.0.lock().told.push(serde_json::from_slice(json)?);
         Ok(())
+    }
+
+    fn notified(&self, _: Duration) -> Option<Result<(), SafeText>> {
+        Some(self.0.lock().pages.clone())
     }
 }
 
@@ -404,6 +416,15 @@ impl Store for Shared {
 
     fn result_waits(&self, _: &str) -> bool {
         false
+    }
+
+    fn keep_notices(&self, bytes: &[u8]) -> io::Result<()> {
+        self.0.lock().notices = Some(bytes.to_owned());
+        Ok(())
+    }
+
+    fn kept_notices(&self) -> Option<Vec<u8>> {
+        self.0.lock().notices.clone()
     }
 
     fn set_log(&self, _: &crate::config::Log) {}

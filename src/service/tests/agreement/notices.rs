@@ -1,0 +1,110 @@
+//! What operators are told by `[notify] command`, on a virtual clock: each thing once for as long as it is so, and that
+//! nobody could be told is seen until somebody is.
+
+use super::site::Plan;
+use super::verifying::{Stage, on_stage_of, plan_of};
+use crate::decision::Hold;
+use crate::executor::talk::protocol::{Answer, Call, View};
+use crate::site::content::ContentFact;
+use chrono::TimeDelta;
+
+fn plan() -> Plan {
+    let mut plan = plan_of(500);
+    plan.config.notify.command = vec!["/usr/local/bin/page".into(), "now".into()];
+    plan
+}
+
+/// For three days, since almost a day.
+fn held(plan: &Plan) -> Hold {
+    Hold {
+        until: plan.from + TimeDelta::hours(72),
+        by: "ola".into(),
+        reason: "migration".into(),
+        at: plan.from - TimeDelta::minutes(23 * 60 + 30),
+    }
+}
+
+fn on_stage(plan: Plan, act: impl FnOnce(&mut Stage)) {
+    on_stage_of(plan, |shared| Box::new(shared), act);
+}
+
+fn told(stage: &Stage) -> Vec<String> {
+    let inner = stage.world.lock();
+    inner.told.iter().map(|told| told["event"].as_str().unwrap().to_owned()).collect()
+}
+
+/// The messages of this code that `pcm status` shows.
+fn problems(stage: &mut Stage, code: &str) -> Vec<String> {
+    let Ok(Ok(Answer::Status(status))) = stage.ask(Call::View(View::Status)).try_recv() else {
+        panic!("a service answers at once")
+    };
+    status.problems.iter().filter(|p| p.code == code).map(|p| p.message.to_string()).collect()
+}
+
+#[test]
+fn content_that_is_wrong_for_hours_is_told_once() {
+    let mut plan = plan();
+    plan.contents.values_mut().for_each(|fact| *fact = ContentFact::Mismatch("setup.sh: it differs".into()));
+    on_stage(plan, |stage| {
+        stage.pass(12 * 60);
+        assert_eq!(told(stage), ["content-mismatch"]);
+        let inner = stage.world.lock();
+        assert_eq!(inner.told[0]["package_id"], "BP00000A");
+        assert!(inner.told[0]["message"].as_str().unwrap().contains("setup.sh: it differs"));
+    });
+}
+
+#[test]
+fn a_disk_that_stays_full_and_a_hold_of_more_than_a_day_are_told_once_each() {
+    let mut plan = plan();
+    plan.disk_free = Some(50 << 20);
+    plan.hold = Some(held(&plan));
+    on_stage(plan, |stage| {
+        stage.pass(20);
+        assert_eq!(told(stage), ["disk-low"]);
+        stage.pass(3 * 60);
+        assert_eq!(told(stage), ["disk-low", "held-too-long"]);
+        let message = stage.world.lock().told[1]["message"].to_string();
+        assert!(message.contains("held by ola since") && message.contains("migration"), "{message}");
+    });
+}
+
+#[test]
+fn a_command_that_fails_is_a_problem_until_it_has_told_somebody() {
+    let mut plan = plan();
+    plan.hold = Some(held(&plan));
+    on_stage(plan, |stage| {
+        stage.world.lock().pages = Err("it ended with exit 7".into());
+        stage.pass(20);
+        assert!(told(stage).is_empty());
+        while told(stage).is_empty() {
+            stage.pass(1);
+        }
+        // It hears how that went.
+        stage.step();
+        let found = problems(stage, "notify-failed");
+        assert!(found.len() == 1 && found[0].contains("it ended with exit 7"), "{found:?}");
+        stage.world.lock().pages = Ok(());
+        stage.pass(2);
+        assert_eq!(told(stage), ["held-too-long", "held-too-long"], "it is told again");
+        assert!(problems(stage, "notify-failed").is_empty());
+        let said = stage.world.lock().said.clone();
+        assert!(said.iter().any(|line| line.starts_with("[notify] command /usr/local/bin/page told nobody: it ended with exit 7; 1 event told again in 1m")), "{said:#?}");
+        assert!(said.iter().any(|line| line == "[notify] command works again."), "{said:#?}");
+        stage.pass(2 * 60);
+        assert_eq!(told(stage).len(), 2);
+    });
+}
+
+#[test]
+fn without_a_command_nothing_is_told_and_nothing_is_wrong() {
+    let mut plan = plan();
+    (plan.disk_free, plan.config.notify.command) = (Some(50 << 20), Vec::new());
+    on_stage(plan, |stage| {
+        stage.pass(60);
+        assert!(told(stage).is_empty());
+        stage.config.borrow_mut().notify.command = vec!["/usr/local/bin/page".into()];
+        stage.pass(60);
+        assert!(told(stage).is_empty(), "what was so before is no news");
+    });
+}
