@@ -28,6 +28,7 @@ mod idle;
 mod indexed;
 mod input;
 mod next;
+mod offers;
 mod output;
 mod packages;
 mod past;
