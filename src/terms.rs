@@ -156,6 +156,10 @@ words!(
         UntilPassed = "until-passed",
         /// Nothing but the reason is missing.
         ReasonRequired = "reason-required",
+        /// Only whoever is logged on may ask for what is offered to users.
+        NotLoggedOn = "not-logged-on",
+        /// This account has asked for installations as often as it may for now.
+        TooMany = "too-many",
         /// No package wants a restart.
         RestartNotPending = "restart-not-pending",
         /// pcm does not restart the machine by itself: there is nothing to defer or to cancel.

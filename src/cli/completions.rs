@@ -5,8 +5,12 @@ use super::args::{Cli, WordsOf};
 use super::out::Out;
 use crate::error::{Exit, Result};
 use crate::executor::ask::Ask;
+use crate::executor::talk::protocol::{Answer, View};
 use clap::{Command, CommandFactory};
 use clap_complete::Shell;
+
+/// Completes what is offered to users, and not every request.
+const INSTALL: &str = "install";
 
 /// Prints the script.
 ///
@@ -34,6 +38,7 @@ fn with_words(shell: Shell, script: String) -> String {
             let ask = |of: &str| format!(":{{compadd -- ${{(f)\"$(pcm words {of} 2>/dev/null)\"}}}}'");
             let with = |line: &str| match line {
                 _ if line.contains(":SMSID:") => line.replace(":_default'", &ask("machines")),
+                _ if line.contains("':request -- An id that ") => line.replace(":_default'", &ask("offers")),
                 _ if line.contains("':request -- ") || line.contains("'::request -- ") => {
                     line.replace(":_default'", &ask("requests"))
                 }
@@ -51,10 +56,12 @@ fn with_words(shell: Shell, script: String) -> String {
             script.lines().map(|line| with(line) + "\n").collect()
         }
         Shell::Fish => {
-            let verbs = about_one().join(" ");
+            let verbs: Vec<String> = about_one().into_iter().filter(|verb| verb != INSTALL).collect();
+            let verbs = verbs.join(" ");
             script.replace(" -l machine -d", " -l machine -x -a \"(pcm words machines 2>/dev/null)\" -d")
                 + &format!(
                     "complete -c pcm -n \"__fish_seen_subcommand_from {verbs}\" -f -a \"(pcm words requests 2>/dev/null)\"\n\
+                     complete -c pcm -n \"__fish_seen_subcommand_from {INSTALL}\" -f -a \"(pcm words offers 2>/dev/null)\"\n\
                      complete -c pcm -n \"__fish_seen_subcommand_from run trigger rerun\" -l override -x -a \
                      \"(__fish_append , {})\"\n",
                     gates()
@@ -79,6 +86,8 @@ _pcm_with_words() {{
         COMPREPLY=($(compgen -W "$(pcm words machines 2>/dev/null)" -- "${{cur^^}}"))
     elif [[ "$prev" == --override && "$cur" == *,* ]]; then
         COMPREPLY=($(compgen -P "${{cur%,*}}," -W "{gates}" -- "${{cur##*,}}"))
+    elif [[ "$verb" == {INSTALL} && "$cur" != -* && "$prev" != --* ]]; then
+        COMPREPLY=($(compgen -W "$(pcm words offers 2>/dev/null)" -- "${{cur^^}}"))
     elif [[ -n "$verb" && "$cur" != -* && "$prev" != --* ]]; then
         COMPREPLY=($(compgen -W "$(pcm words requests 2>/dev/null)" -- "${{cur^^}}"))
     fi
@@ -121,6 +130,10 @@ fn about_one() -> Vec<String> {
 pub fn words(app: &App, of: WordsOf) -> Result<Exit> {
     let words: Vec<String> = match of {
         WordsOf::Machines => app.setup.config.machine.iter().map(ToString::to_string).collect(),
+        WordsOf::Offers => match app.client().and_then(|client| client.view(&View::Offers)) {
+            Ok(Answer::Offers(doc)) => doc.offers.iter().map(|offer| offer.request_id.to_string()).collect(),
+            Ok(_) | Err(_) => Vec::new(),
+        },
         WordsOf::Requests => {
             let list = app.client().and_then(|client| client.list());
             let rows = list.map(|doc| doc.requests).unwrap_or_default();

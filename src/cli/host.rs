@@ -1,7 +1,7 @@
 //! `--host NAME`: the same verb, or the console, on another machine through `ssh`. `cli::main` calls [`run`] before it
 //! looks at anything of this machine; `cli::meant` is what the pcm over there checks first.
 
-use super::args::{Cli, RerunArgs, RunArgs, Verb};
+use super::args::{Cli, InstallArgs, RerunArgs, RunArgs, Verb};
 use super::evidence;
 use super::out::Out;
 use crate::console::term;
@@ -131,7 +131,11 @@ impl Told<'_> {
         let changes = self.verb.is_some_and(Verb::changes);
         let (became, look) = match self.verb {
             None => ("packages that run there go on".to_owned(), format!("pcm --host {host}")),
-            Some(Verb::Run(RunArgs { request, .. }) | Verb::Rerun(RerunArgs { request, .. })) => (
+            Some(
+                Verb::Run(RunArgs { request, .. })
+                | Verb::Rerun(RerunArgs { request, .. })
+                | Verb::Install(InstallArgs { request, .. }),
+            ) => (
                 format!("if {request} was started there, it goes on"),
                 format!("pcm --host {host} history {request}"),
             ),
@@ -196,6 +200,7 @@ fn stays(verb: Option<&Verb>) -> bool {
     match verb {
         Some(Verb::Log(log)) => log.follow,
         Some(Verb::Run(run)) => run.wait.follow || run.wait.wait,
+        Some(Verb::Install(install)) => install.wait,
         Some(Verb::Rerun(rerun)) => rerun.wait.follow || rerun.wait.wait,
         Some(Verb::Service(_) | Verb::Demo(_)) => true,
         _ => false,

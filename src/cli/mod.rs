@@ -20,6 +20,7 @@ mod help;
 mod host;
 mod host_key;
 mod init;
+mod install;
 mod job;
 mod job_package;
 mod jobs;
@@ -224,6 +225,7 @@ impl App {
             Answer::Who(doc) => out.view(doc, || view::who(doc, &look))?,
             Answer::History(doc) => out.view(doc, || view::attempts(doc, &look))?,
             Answer::Audit(doc) => out.view(doc, || view::audit(doc, &look))?,
+            Answer::Offers(doc) => out.view(doc, || view::offers(doc, &look))?,
             Answer::Serials(doc) => out.view(doc, || view::serials(doc, &look))?,
             Answer::Verify(doc) => {
                 out.view(doc, || view::verify(doc, &look))?;
@@ -407,6 +409,8 @@ fn carry_out(app: &App, verb: Verb) -> Result<Exit> {
         Verb::Simulate(args) => simulate::run(app, &args),
         Verb::Run(args) => act::run(app, args),
         Verb::Rerun(args) => act::rerun(app, args),
+        Verb::Offers => app.view(&View::Offers),
+        Verb::Install(args) => install::run(app, &args),
         Verb::Defer(args) => act::defer(app, args),
         Verb::Undefer(args) => app.change(Action::Request(args.request, Wish::Undefer), None),
         Verb::Stop(args) => act::stop(app, args),

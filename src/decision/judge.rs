@@ -38,6 +38,32 @@ pub fn judge(
     Ok(decision)
 }
 
+/// The same of whoever is logged on and wants what is offered to users: as an operator's run that passes no gate by name. What
+/// is not offered is not told from what is not there.
+///
+/// # Errors
+/// The refusal; `no-such-request` where it is not offered.
+pub fn judge_install(inputs: &Inputs, request: RequestId) -> Result<Decision, Refusal> {
+    let judged = judge_offers(inputs, &[request]).into_iter().next();
+    let (decision, judged) = judged.ok_or_else(|| {
+        let why = format!("{request} is not offered to users of this machine");
+        refusal(Refused::NoSuchRequest, why, "pcm offers shows what is")
+    })?;
+    judged.map(|()| decision)
+}
+
+/// Those of these requests that are offered to users, and whether each could be run now.
+pub fn judge_offers(inputs: &Inputs, requests: &[RequestId]) -> Vec<(Decision, Result<(), Refusal>)> {
+    let world = World::new(inputs, Words::Evidence);
+    let plain = Verb::plain_run();
+    let offered = requests.iter().filter_map(|id| {
+        let decision = one(&world, *id).filter(|decision| inputs.instructions.offers(decision))?;
+        let judged = Asked { inputs, id: *id, decision: &decision }.check(&plain, None);
+        Some((decision, judged))
+    });
+    offered.collect()
+}
+
 /// What a new hold may take the place of: `false`, `true`, or the id of a hold in a call.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(from = "Named", into = "Named")]
@@ -94,6 +120,14 @@ pub fn leaving(inputs: &Inputs) -> Vec<(Queued, Refusal)> {
             let why = format!("{id} is no longer in the instruction file");
             return Some(refusal(Refused::NoSuchRequest, why, SENT_AGAIN));
         };
+        if queued.offered && !inputs.instructions.offers(&decision) {
+            let why = format!("{id} is not offered to users any more");
+            return Some(refusal(
+                Refused::NoSuchRequest,
+                why,
+                format!("An operator may run it: pcm run {id}"),
+            ));
+        }
         let record = || decision.gates.iter().find(|gate| gate.gate == Gate::Record)?.code.map(Into::into);
         let code = decision.queued.map_or_else(record, |place| place.leaves)?;
         let gate = decision.gates.iter().find(|gate| gate.code.map(RefusalCode::from) == Some(code));

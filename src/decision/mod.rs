@@ -30,7 +30,7 @@ pub(crate) mod window;
 mod world;
 
 pub use decide::{NextUp, decide, decide_job, decide_one, due_in_order, next_instant, next_up, verdicts};
-pub use judge::{Allowed, Replace, allowed, judge, judge_hold, leaving};
+pub use judge::{Allowed, Replace, allowed, judge, judge_hold, judge_install, judge_offers, leaving};
 pub use model::*;
 pub use outlook::{foretell, next_runs};
 pub use restart::{RestartPlan, RestartState, RestartVerb, judge_restart, restart_plan};

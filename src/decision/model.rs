@@ -7,6 +7,7 @@ pub use super::queue::{LONGEST_WAIT, QueuePlace, Queued};
 use crate::clock::{Wall, Zone};
 use crate::config::Config;
 use crate::site::ids::{JobId, PackageId, RequestId};
+use crate::site::index::job::OfferTo;
 use crate::site::indexed::InForce;
 use crate::site::installed::Need;
 use crate::site::instruction::InstructionFile;
@@ -182,6 +183,18 @@ impl Instructions {
         }
     }
 
+    /// Whether whoever is logged on may have this request run. What is not believed, not for this machine or not offered yet is
+    /// offered to nobody.
+    pub fn offers(&self, decision: &Decision) -> bool {
+        let delivery = || self.index.as_ref()?.deliveries.get(&decision.request_id?);
+        let first = [Gate::Record, Gate::Target, Gate::Trust, Gate::Offer];
+        decision.entry.is_some()
+            && delivery().is_some_and(|delivery| {
+                delivery.offer_to == Some(OfferTo::Users) && Some(delivery.job_id) == decision.job_id
+            })
+            && decision.gates.iter().all(|g| g.verdict == Verdict::Pass || !first.contains(&g.gate))
+    }
+
     /// Whether a request with this command removes its package: as that says, or by the name of the command.
     pub fn removes(&self, id: &RequestId, command: &SafeText) -> bool {
         let delivery = self.index.as_ref().and_then(|index| index.deliveries.get(id));
@@ -344,6 +357,11 @@ impl From<&Queued> for Verb {
 }
 
 impl Verb {
+    /// The first attempt, past no gate by name; it may wait in the queue.
+    pub const fn plain_run() -> Verb {
+        Verb::Run { overrides: Vec::new(), no_queue: false }
+    }
+
     /// Which it is.
     pub fn kind(&self) -> VerbKind {
         match self {

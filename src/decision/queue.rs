@@ -25,6 +25,9 @@ pub struct Queued {
     pub reason: SafeText,
     /// When it was asked for.
     pub at: Wall,
+    /// It was asked for as what is offered to users, and goes where it is not offered any more.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub offered: bool,
 }
 
 impl Queued {

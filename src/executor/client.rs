@@ -171,6 +171,7 @@ impl Client {
             | View::Who
             | View::History(..)
             | View::Audit(_)
+            | View::Offers
             | View::Serials => (VIEW_TIMEOUT, false),
         };
         let now = facts::monotonic();
@@ -327,6 +328,10 @@ impl Client {
                 executor.poll_for(*request, matches!(verb, Verb::Rerun { .. }));
                 return true;
             }
+            Action::Install(request) => {
+                executor.poll_for(*request, false);
+                return true;
+            }
             Action::Request(request, Verb::Defer { .. } | Verb::Undefer) | Action::Seen(Some(request)) => {
                 if !executor.known().knows(*request, facts::now()) {
                     executor.look_now();
@@ -442,7 +447,7 @@ fn older_page(view: &View, answer: &Answer) -> Option<View> {
 
 fn timeout_of(change: &Change) -> Duration {
     match &change.what {
-        Action::Request(_, Verb::Run { .. } | Verb::Rerun { .. }) => RUN_TIMEOUT,
+        Action::Request(_, Verb::Run { .. } | Verb::Rerun { .. }) | Action::Install(_) => RUN_TIMEOUT,
         Action::Request(_, Verb::Defer { .. } | Verb::Undefer | Verb::Stop)
         | Action::Hold { .. }
         | Action::Unhold

@@ -48,6 +48,9 @@ impl SessionKind {
     }
 }
 
+/// A name of so many bytes may be the beginning of a longer one.
+const LONGEST_IN_UTMP: usize = 32;
+
 /// Log-ons and connections, and where that was learnt.
 #[derive(Debug, Clone, PartialEq)]
 pub struct LoggedOn {
@@ -72,6 +75,17 @@ impl LoggedOn {
         }
     }
 
+    /// Whether this account is logged on; None where that cannot be known: also where names stand without their domains, so
+    /// that two accounts may share one, or cut short.
+    pub fn has(&self, account: &SafeText) -> Option<bool> {
+        let sessions = self.known()?;
+        match self.source {
+            "wts" => None,
+            "utmp" if account.as_str().len() >= LONGEST_IN_UTMP => None,
+            _ => Some(sessions.iter().any(|session| session.user == *account)),
+        }
+    }
+
     /// The log-ons; None where they cannot be known.
     pub fn known(&self) -> Option<&[Session]> {
         (self.source != "unknown").then_some(self.sessions.as_slice())
@@ -81,4 +95,44 @@ impl LoggedOn {
 /// Who is logged on now. May take a few seconds where the system's services hang, never longer.
 pub fn logged_on() -> LoggedOn {
     sys::sessions::logged_on()
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    fn logged_on(source: &'static str, user: &str) -> LoggedOn {
+        let session = Session {
+            user: SafeText::new(user),
+            terminal: "pts/1".into(),
+            from: "console".into(),
+            since: None,
+            idle_s: None,
+            locked: None,
+            kind: SessionKind::Console,
+        };
+        LoggedOn { source, sessions: vec![session], connections: Vec::new(), note: None }
+    }
+
+    #[test]
+    fn who_is_logged_on_is_said_only_where_a_name_is_one_account() {
+        let (anna, bert) = (SafeText::from("anna"), SafeText::from("bert"));
+        for source in ["logind", "utmp"] {
+            assert_eq!(logged_on(source, "anna").has(&anna), Some(true));
+            assert_eq!(logged_on(source, "anna").has(&bert), Some(false));
+            assert_eq!(logged_on(source, "anna2").has(&anna), Some(false));
+        }
+        assert_eq!(logged_on("wts", "anna").has(&anna), None, "of which domain?");
+        assert_eq!(LoggedOn::unknown("nobody can say").has(&anna), None);
+        let long = "a".repeat(LONGEST_IN_UTMP);
+        assert_eq!(logged_on("utmp", &long).has(&SafeText::new(&long)), None, "it may have been cut off");
+        assert_eq!(logged_on("logind", &long).has(&SafeText::new(&long)), Some(true));
+        let networked = LoggedOn {
+            sessions: Vec::new(),
+            connections: logged_on("logind", "anna").sessions,
+            ..logged_on("logind", "anna")
+        };
+        assert_eq!(networked.has(&anna), Some(false), "a connection to a file share is no log-on");
+    }
 }

@@ -61,6 +61,7 @@ impl Heavy {
             | View::Who
             | View::History(..)
             | View::Audit(_)
+            | View::Offers
             | View::Serials => None,
         }
     }

@@ -13,7 +13,7 @@ use crate::config::{Config, Unusable};
 use crate::executor::engine::{Executor, InForce, Launch, LaunchError};
 use crate::executor::share::deliver::Delivery;
 use crate::executor::share::job::{DELIVER_DEADLINE, STAGE_DEADLINE, ShareJob, ShareNews};
-use crate::executor::talk::protocol::{Action, Call, Change, other_machine, too_late};
+use crate::executor::talk::protocol::{Action, Call, Change, View, other_machine, too_late};
 use crate::executor::world::World;
 use crate::log::Level;
 use crate::site::content::{ContentFact, Seal};
@@ -439,8 +439,11 @@ impl<'a> Steps<'a> {
 
     /// Carries out what is asked for; a launch when its content was verified.
     fn change(&mut self, waiting: Waiting, now: Wall) {
+        if let Err(refusal) = self.executor.admit(&waiting.change, &waiting.actor, now) {
+            return drop(waiting.answer.send(Err(refusal)));
+        }
         // Asked again, by who lost the connection: that waits for nothing.
-        if waiting.actor.may_operate
+        if (waiting.actor.may_operate || waiting.change.what.for_users().is_some())
             && let Some(reply) = self.executor.became(&waiting.change, now)
         {
             let _ = waiting.answer.send(reply);
@@ -527,6 +530,9 @@ impl<'a> Steps<'a> {
             return;
         }
         let Asked { call, machine: _, actor, until, answer } = asked;
+        if call == Call::View(View::Offers) {
+            self.executor.see_users(&actor, now);
+        }
         if !actor.may_operate && matches!(call, Call::Change(_)) {
             // The refusal names the group that was asked for.
             self.reload(false);

@@ -30,6 +30,7 @@ mod input;
 mod life;
 mod next;
 mod notify;
+mod offers;
 mod output;
 mod packages;
 mod past;

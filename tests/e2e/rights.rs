@@ -5,7 +5,7 @@ use std::os::unix::process::CommandExt;
 use std::process::Output;
 
 /// The same command as the account `nobody`; None, with the skip printed, where that cannot be tried.
-fn as_nobody(site: &Site, args: &[&str]) -> Option<Output> {
+pub(super) fn as_nobody(site: &Site, args: &[&str]) -> Option<Output> {
     let root = std::process::Command::new("id").arg("-u").output().is_ok_and(|id| id.stdout == b"0\n");
     let mut command = site.command(args);
     command.uid(65_534).gid(65_534);

@@ -41,6 +41,17 @@ pub struct RerunArgs {
     pub wait: WaitArgs,
 }
 
+/// `pcm install`
+#[derive(Debug, Clone, Copy, Args)]
+pub struct InstallArgs {
+    /// An id that `pcm offers` shows, e.g. BP0000Y
+    #[arg(value_name = "ID")]
+    pub request: RequestId,
+    /// Stay until it has ended; exit status 7 if it did not succeed
+    #[arg(long)]
+    pub wait: bool,
+}
+
 /// The gates that can be passed over are offered.
 const GATES: Suggested<Gate> = Suggested::new(parse_gate, || Gate::overridable().map(Gate::as_str).collect());
 

@@ -12,8 +12,8 @@ mod suggest;
 mod views;
 
 pub use act::{
-    DeferArgs, HoldArgs, NoticeArgs, RerunArgs, RestartArgs, RestartWhat, RunArgs, SeenArgs, StopArgs,
-    UntilArgs, WaitArgs,
+    DeferArgs, HoldArgs, InstallArgs, NoticeArgs, RerunArgs, RestartArgs, RestartWhat, RunArgs, SeenArgs,
+    StopArgs, UntilArgs, WaitArgs,
 };
 pub use key::{FolderArgs, KeyArgs, KeyVerb, PartArg, RoleArg, SignArgs};
 pub use machine::{AdoptArg, DemoArgs, InitArgs, ServiceArgs, ServiceVerb, TrustArg};
@@ -143,6 +143,10 @@ pub enum Verb {
     Run(RunArgs),
     /// Run again what has been attempted
     Rerun(RerunArgs),
+    /// What is offered to users: for whoever is logged on to this machine, without any right
+    Offers,
+    /// Have something installed that `pcm offers` shows; needs no right
+    Install(InstallArgs),
     /// Postpone a mandatory run
     Defer(DeferArgs),
     /// End a deferral
@@ -258,6 +262,8 @@ pub enum Verb {
 pub enum WordsOf {
     /// Ids of requests.
     Requests,
+    /// Ids of what is offered to users.
+    Offers,
     /// Ids of machines.
     Machines,
 }
@@ -322,6 +328,8 @@ impl Verb {
             | Verb::Simulate(_)
             | Verb::Run(_)
             | Verb::Rerun(_)
+            | Verb::Offers
+            | Verb::Install(_)
             | Verb::Defer(_)
             | Verb::Undefer(_)
             | Verb::Stop(_)
@@ -407,6 +415,8 @@ impl Verb {
             | Verb::Simulate(_)
             | Verb::Run(_)
             | Verb::Rerun(_)
+            | Verb::Offers
+            | Verb::Install(_)
             | Verb::Defer(_)
             | Verb::Undefer(_)
             | Verb::Stop(_)
@@ -444,6 +454,7 @@ impl Verb {
             self,
             Verb::Run(_)
                 | Verb::Rerun(_)
+                | Verb::Install(_)
                 | Verb::Defer(_)
                 | Verb::Undefer(_)
                 | Verb::Stop(_)

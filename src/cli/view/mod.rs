@@ -6,6 +6,7 @@ mod check;
 mod history;
 mod list;
 mod machine;
+mod offers;
 mod request;
 mod simulate;
 #[cfg(test)]
@@ -16,6 +17,7 @@ pub use check::check;
 pub use history::{attempts, audit, serials, verify};
 pub use list::{Selection, list};
 pub use machine::{findings, status, who};
+pub use offers::{installing, offers};
 pub use request::{explain, show};
 pub use simulate::simulate;
 

@@ -188,7 +188,7 @@ impl App {
                 self.data.explain = Some((*request, held));
             }
             // The console never asks for it.
-            Question::View(Seen::AuditVerify | Seen::Serials | Seen::ExplainJob(_)) => {}
+            Question::View(Seen::AuditVerify | Seen::Serials | Seen::Offers | Seen::ExplainJob(_)) => {}
             Question::Change(change) => {
                 self.asks.ask_anew();
                 self.told(id, change.what.verb(), answer, now);

@@ -335,6 +335,7 @@ impl Ask for Fake {
                     .map(|row| course(row, wanted.from))
                     .collect(),
             }),
+            View::Offers => Answer::Offers(OffersDoc { offers: Vec::new() }),
             View::Serials => Answer::Serials(SerialsDoc { serials: Vec::new() }),
             View::AuditVerify => Answer::Verify(VerifyDoc { ok: true, entries: 4, first_bad: None }),
         })
@@ -409,7 +410,9 @@ impl Ask for Fake {
                 why: "an operator's".into(),
             }),
             // The console has no key for it.
-            Action::AcceptSerial(_) | Action::KeepId { .. } => return Err(unexpected_answer()),
+            Action::AcceptSerial(_) | Action::Install(_) | Action::KeepId { .. } => {
+                return Err(unexpected_answer());
+            }
             Action::Poll => Answer::Poll(PollDoc {
                 serial: Some(42),
                 epoch: None,

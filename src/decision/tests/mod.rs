@@ -8,6 +8,7 @@ mod gates;
 mod installed;
 mod judge;
 mod machine;
+mod offers;
 mod outlook;
 mod queue;
 mod restart;

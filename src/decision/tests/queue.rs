@@ -31,6 +31,7 @@ fn queued(name: &str) -> Queued {
         by: "ola".into(),
         reason: Default::default(),
         at: now() - TimeDelta::minutes(5),
+        offered: false,
     }
 }
 

@@ -7,7 +7,7 @@ use crate::clock::Wall;
 use crate::decision::{Hold, Queued, Refusal, RestartVerb, Verb};
 use crate::error::{Exit, Failure, Result};
 use crate::executor::history::{self, Became, By, CallNote, DeferralRow, Delta, History};
-use crate::executor::talk::protocol::{Action, Answer, Change, MAX_REASON, Reply, outcome_unknown};
+use crate::executor::talk::protocol::{Action, Answer, Change, Reply, outcome_unknown};
 use crate::executor::talk::view::AuditEntryDoc;
 use crate::host::account::Actor;
 use crate::site::ids::RequestId;
@@ -40,6 +40,17 @@ impl Executor {
         verified: Option<Verified>,
         now: Wall,
     ) -> Reply {
+        let done = self.act_recorded(change, actor, verified, now);
+        self.told(change, actor, done, now)
+    }
+
+    fn act_recorded(
+        &mut self,
+        change: &Change,
+        actor: &Actor,
+        verified: Option<Verified>,
+        now: Wall,
+    ) -> Reply {
         self.known.check_footing()?;
         if change.dry_run {
             self.permit(change, actor, now)?;
@@ -49,10 +60,17 @@ impl Executor {
         if let Some(reply) = self.became(change, now) {
             return reply;
         }
+        // Only what a user can have is recorded as asked for: the rest is counted.
+        if let Some(request) = change.what.for_users().filter(|_| !actor.may_operate)
+            && let Err(failure) = self.known.judged_install(request, now)
+        {
+            return Err(self.refuse_user(change, actor, failure, now));
+        }
         self.record(change, actor, "asked", change.id.as_ref().map(CallNote::Begun), now)?;
         self.call.clone_from(&change.id);
         let done = self.perform(change, actor, verified, now);
         self.call = None;
+        let done = self.told(change, actor, done, now);
         self.settle(change, actor, done)
     }
 
@@ -75,6 +93,7 @@ impl Executor {
             Ok(Some(Became::Begun)) => match change.what {
                 Action::Notice | Action::Restart(RestartVerb::Now) => Err(interrupted(verb)),
                 Action::Request(..)
+                | Action::Install(_)
                 | Action::Hold { .. }
                 | Action::Unhold
                 | Action::Restart(_)
@@ -91,7 +110,7 @@ impl Executor {
     /// The answer to a change that is in force, made anew.
     fn in_force(&self, change: &Change, now: Wall) -> Reply {
         match &change.what {
-            Action::Request(request, Verb::Run { .. } | Verb::Rerun { .. }) => {
+            Action::Request(request, Verb::Run { .. } | Verb::Rerun { .. }) | Action::Install(request) => {
                 let number = self.known.newest_attempt(*request);
                 if self.known.queued(*request).is_some() {
                     return Ok(Answer::Run(self.known.queued_result(*request)));
@@ -170,13 +189,10 @@ impl Executor {
     }
 
     fn permit(&mut self, change: &Change, actor: &Actor, now: Wall) -> Result<()> {
-        if change.reason.as_ref().is_some_and(|reason| reason.as_str().chars().count() > MAX_REASON) {
-            return Err(Failure::new(
-                Exit::Usage,
-                "reason-too-long",
-                format!("the reason is longer than {MAX_REASON} characters"),
-                "Say it shorter",
-            ));
+        change.check_reason()?;
+        if change.what.for_users().is_some() {
+            let may = self.known.may_ask(actor);
+            return may.map_err(|failure| self.refuse_user(change, actor, failure, now));
         }
         if actor.may_operate {
             return Ok(());
@@ -234,6 +250,7 @@ impl Executor {
             Action::Request(request, verb) => {
                 self.request_act((*request, verb), reason, actor, verified, now)
             }
+            Action::Install(request) => self.install(*request, actor, verified, now),
             Action::Hold { until, replace } => {
                 self.known.judged_hold(*until, replace, reason, now)?;
                 let before = self.known.snapshot.view.hold.clone().filter(|hold| now < hold.until);
@@ -394,7 +411,7 @@ impl Executor {
     }
 }
 
-fn entry(change: &Change, actor: &Actor, result: &str, now: Wall) -> AuditEntryDoc {
+pub(super) fn entry(change: &Change, actor: &Actor, result: &str, now: Wall) -> AuditEntryDoc {
     AuditEntryDoc {
         at: now,
         who: actor.name.clone(),
@@ -433,7 +450,7 @@ pub(super) fn not_recorded(why: &str) -> Failure {
     )
 }
 
-fn launch_failure(request: RequestId, error: &LaunchError) -> Failure {
+pub(super) fn launch_failure(request: RequestId, error: &LaunchError) -> Failure {
     let code = match error {
         LaunchError::NotNow(_) => "content-mismatch",
         LaunchError::NotClaimed(_) => "not-claimed",

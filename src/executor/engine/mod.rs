@@ -13,6 +13,7 @@ mod launch;
 mod lone;
 mod notify;
 mod noting;
+mod offers;
 mod overdue;
 mod proof;
 mod queue;
@@ -49,6 +50,7 @@ use known::{Keep, Standing};
 use lone::Lone;
 use notify::Telling;
 use noting::Noting;
+use offers::Allowance;
 use overdue::{Overdue, Unrecorded};
 use refusals::Refusals;
 use std::collections::BTreeSet;
@@ -78,6 +80,8 @@ pub struct Executor {
     lock: Option<ExclusiveLock>,
     /// What accounts without the right asked for.
     refusals: Refusals,
+    /// What users have used of what they may ask for.
+    allowance: Allowance,
     /// The change that is being carried out, where it has an id.
     call: Option<CallId>,
     /// Somebody removed the lock's file and another process has taken the lock: that one is the executor now.
@@ -159,6 +163,7 @@ impl Executor {
             lock: None,
             call: None,
             refusals: Refusals::default(),
+            allowance: Allowance::default(),
             deposed: false,
             service,
             poll_due: None,

@@ -3,9 +3,9 @@
 
 use super::{Executor, Known};
 use crate::clock::Wall;
-use crate::decision::{Decision, Verb};
+use crate::decision::Decision;
 use crate::executor::share::job::ShareJob;
-use crate::executor::talk::protocol::{Action, Change};
+use crate::executor::talk::protocol::Change;
 use crate::host::account::Actor;
 use crate::site::content::{ContentFact, Seal};
 use crate::site::ids::RequestId;
@@ -56,13 +56,17 @@ impl Known {
     /// What has to be verified before a change is carried out that an operator asks for; None where that is nothing, or
     /// it is refused anyway.
     pub fn launch_by(&self, change: &Change, actor: &Actor, now: Wall) -> Option<Launch> {
-        let Action::Request(request, verb) = &change.what else { return None };
-        let (Verb::Run { .. } | Verb::Rerun { .. }) = verb else { return None };
-        if change.dry_run || !actor.may_operate {
+        let (request, verb) = change.what.launches()?;
+        if change.dry_run {
             return None;
         }
-        let decision = self.judged(*request, verb, change.reason.as_ref(), now).ok()?;
-        if self.waits(&decision, verb, &actor.name, now).is_some() {
+        let decision = match change.what.for_users() {
+            // It was admitted.
+            Some(request) => self.judged_install(request, now).ok()?,
+            None if !actor.may_operate => return None,
+            None => self.judged(request, &verb, change.reason.as_ref(), now).ok()?,
+        };
+        if self.waits(&decision, &verb, &actor.name, now).is_some() {
             return None;
         }
         Launch::of(self.request_of(&decision)?, &decision)

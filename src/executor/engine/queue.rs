@@ -74,6 +74,10 @@ impl Executor {
             return Err(LaunchError::NotNow("it is not in the queue any more".into()));
         };
         let judged = self.known.judged(request, &Verb::from(&queued), Some(&queued.reason), now);
+        let judged = match queued.offered {
+            true => judged.and_then(|_| self.known.judged_install(request, now)),
+            false => judged,
+        };
         let decision = judged.map_err(|refusal| LaunchError::NotNow(refusal.message))?;
         if decision.is_busy() {
             return Err(LaunchError::NotNow("another package runs".into()));

@@ -3,6 +3,7 @@
 
 mod audit;
 mod done;
+mod offer;
 pub mod protocol;
 mod request;
 pub mod view;

@@ -75,6 +75,8 @@ pub enum View {
     AuditVerify,
     /// The publications that were taken last.
     Serials,
+    /// What is offered to users, for who is logged on.
+    Offers,
     /// What will become of the requests; answered beside the service's loop.
     Simulate(Wanted),
 }
@@ -92,6 +94,7 @@ impl View {
             | View::History(..)
             | View::Audit(_)
             | View::AuditVerify
+            | View::Offers
             | View::Serials => None,
         }
     }
@@ -111,6 +114,29 @@ pub struct Change {
     /// that, and not carried out. The client gives it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub id: Option<CallId>,
+}
+
+impl Change {
+    /// Whether its reason can be recorded. An installation has none: nobody would read it, and it is no operator's.
+    ///
+    /// # Errors
+    /// It is too long, or there is none to be.
+    pub fn check_reason(&self) -> Result<(), Failure> {
+        let Some(reason) = &self.reason else { return Ok(()) };
+        if self.what.for_users().is_some() {
+            let what = "an installation is asked for without a reason";
+            return Err(Failure::new(Exit::Usage, "usage", what, "Leave the reason out"));
+        }
+        if reason.as_str().chars().count() > MAX_REASON {
+            return Err(Failure::new(
+                Exit::Usage,
+                "reason-too-long",
+                format!("the reason is longer than {MAX_REASON} characters"),
+                "Say it shorter",
+            ));
+        }
+        Ok(())
+    }
 }
 
 /// A change's own name: 32 hexadecimal digits, made at random for each.
@@ -140,6 +166,8 @@ impl TryFrom<String> for CallId {
 pub enum Action {
     /// Something about one request.
     Request(RequestId, Verb),
+    /// Run what is offered to users, as whoever is logged on may ask for it.
+    Install(RequestId),
     /// No automatic runs before a time.
     Hold {
         /// Which.
@@ -171,6 +199,7 @@ impl Action {
     pub fn verb(&self) -> &'static str {
         match self {
             Action::Request(_, verb) => verb.kind().as_str(),
+            Action::Install(_) => "install",
             Action::Hold { .. } => "hold",
             Action::Unhold => "unhold",
             Action::Restart(RestartVerb::Now) => "restart now",
@@ -187,12 +216,50 @@ impl Action {
     /// The one request that it is about.
     pub fn request(&self) -> Option<RequestId> {
         match self {
-            Action::Request(request, _) => Some(*request),
+            Action::Request(request, _) | Action::Install(request) => Some(*request),
             Action::Seen(request) => *request,
             Action::Hold { .. }
             | Action::Unhold
             | Action::Restart(_)
             | Action::Notice
+            | Action::Poll
+            | Action::AcceptSerial(_)
+            | Action::KeepId { .. } => None,
+        }
+    }
+}
+
+impl Action {
+    /// What is offered to users, where this is about that: all that an account which may not operate can ask for. Whatever is
+    /// added here is for operators.
+    pub fn for_users(&self) -> Option<RequestId> {
+        match self {
+            Action::Install(request) => Some(*request),
+            Action::Request(..)
+            | Action::Hold { .. }
+            | Action::Unhold
+            | Action::Restart(_)
+            | Action::Notice
+            | Action::Seen(_)
+            | Action::Poll
+            | Action::AcceptSerial(_)
+            | Action::KeepId { .. } => None,
+        }
+    }
+
+    /// The run that it asks for, of which request.
+    pub fn launches(&self) -> Option<(RequestId, Verb)> {
+        match self {
+            Action::Request(request, verb @ (Verb::Run { .. } | Verb::Rerun { .. })) => {
+                Some((*request, verb.clone()))
+            }
+            Action::Install(request) => Some((*request, Verb::plain_run())),
+            Action::Request(_, Verb::Defer { .. } | Verb::Undefer | Verb::Stop)
+            | Action::Hold { .. }
+            | Action::Unhold
+            | Action::Restart(_)
+            | Action::Notice
+            | Action::Seen(_)
             | Action::Poll
             | Action::AcceptSerial(_)
             | Action::KeepId { .. } => None,
@@ -333,11 +400,13 @@ pub enum Answer {
     Verify(VerifyDoc),
     /// To `Serials`.
     Serials(SerialsDoc),
+    /// To `Offers`.
+    Offers(OffersDoc),
     /// To `Simulate`.
     Simulate(SimulateDoc),
     /// Of the checklist, which never crosses the socket: whoever asks looks for itself, service or not.
     Check(CheckDoc),
-    /// To `Run` and `Rerun`.
+    /// To `Run`, `Rerun` and `Install`.
     Run(RunResultDoc),
     /// To `Defer`, `Undefer`, `Stop`.
     Changed(ChangedDoc),
@@ -420,6 +489,11 @@ mod tests {
             Action::KeepId { done: true },
         ];
         words.extend(others.iter().map(Action::verb));
+        assert!(others.iter().all(|other| other.for_users().is_none()), "they are for operators");
+        let install = Action::Install(request);
+        assert_eq!(install.for_users(), Some(request));
+        assert_eq!(Action::Request(request, install.launches().unwrap().1).for_users(), None, "nor is a run");
+        words.push(install.verb());
         let all = words.len();
         words.sort_unstable();
         words.dedup();

@@ -3,6 +3,7 @@
 
 pub use super::audit::*;
 pub use super::done::*;
+pub use super::offer::*;
 pub use super::request::*;
 use crate::clock::Wall;
 use crate::config::PollingBy;

@@ -3,11 +3,9 @@
 
 use super::Steps;
 use crate::clock::{Monotonic, Wall};
-use crate::decision::Verb;
 use crate::executor::engine::Verified;
 use crate::executor::share::installed::LOOK_DEADLINE;
 use crate::executor::share::job::{ShareJob, ShareNews, findings};
-use crate::executor::talk::protocol::Action;
 use crate::service::server::Waiting;
 use crate::service::worker::Carrier;
 use crate::site::package::InstalledIf;
@@ -107,10 +105,10 @@ impl Steps<'_> {
         verified: Option<Verified>,
         now: Wall,
     ) -> Option<(Waiting, Option<Verified>)> {
-        let Action::Request(id, Verb::Run { .. } | Verb::Rerun { .. }) = waiting.change.what else {
-            return Some((waiting, verified));
-        };
-        if !waiting.actor.may_operate || waiting.change.dry_run {
+        let Some((id, _)) = waiting.change.what.launches() else { return Some((waiting, verified)) };
+        // What a user asks for was admitted.
+        let may = waiting.actor.may_operate || waiting.change.what.for_users().is_some();
+        if !may || waiting.change.dry_run {
             return Some((waiting, verified));
         }
         let number = match &verified {

@@ -3,7 +3,7 @@
 
 use super::Known;
 use crate::clock::Wall;
-use crate::decision::{self, Decision, Refusal, Replace, RestartPlan, RestartVerb, Verb};
+use crate::decision::{self, Decision, Queued, Refusal, Replace, RestartPlan, RestartVerb, Verb};
 use crate::error::{Exit, Failure, Result};
 use crate::executor::talk::protocol::{Action, Change};
 use crate::executor::talk::view::DryRunDoc;
@@ -85,6 +85,14 @@ impl Known {
                 match self.waits(&decision, verb, &actor.name, now) {
                     Some(wanted) => self.would_wait(&wanted)?,
                     None => self.would_of_request(&decision, *request, verb),
+                }
+            }
+            Action::Install(request) => {
+                let decision = self.judged_install(*request, now)?;
+                let verb = Verb::plain_run();
+                match self.waits(&decision, &verb, &actor.name, now) {
+                    Some(wanted) => self.would_wait(&Queued { offered: true, ..wanted })?,
+                    None => self.would_of_request(&decision, *request, &verb),
                 }
             }
             Action::Hold { until, replace } => {

@@ -9,6 +9,7 @@ mod installed;
 mod judged;
 mod machine;
 mod memo;
+mod offers;
 mod problems;
 mod queue;
 mod report;

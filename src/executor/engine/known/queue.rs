@@ -13,6 +13,10 @@ use crate::text::SafeText;
 const MOST: usize = 200;
 /// Of one account.
 const MOST_OF_ONE: usize = 50;
+/// Of what users have asked for, so that operators find room.
+const MOST_OFFERED: usize = 50;
+/// Of one user.
+const MOST_OFFERED_OF_ONE: usize = 5;
 
 impl Known {
     /// The run of this request that waits.
@@ -49,7 +53,8 @@ impl Known {
         };
         let behind = || self.next_in_queue(now).is_some_and(|next| next != request);
         let (by, reason) = (by.clone(), SafeText::EMPTY);
-        (decision.is_busy() || behind()).then_some(Queued { request, rerun, overrides, by, reason, at: now })
+        let queued = Queued { request, rerun, overrides, by, reason, at: now, offered: false };
+        (decision.is_busy() || behind()).then_some(queued)
     }
 
     /// Whether it waits already just like this; where not, there is room for it.
@@ -76,8 +81,14 @@ impl Known {
             return refuse(Refused::AlreadyQueued, why, &help);
         }
         let of_one = queue.iter().filter(|queued| queued.by == wanted.by).count();
-        if of_one >= MOST_OF_ONE {
-            let why = format!("{of_one} runs of {} are in the queue; the limit is {MOST_OF_ONE}", wanted.by);
+        let limit = if wanted.offered { MOST_OFFERED_OF_ONE } else { MOST_OF_ONE };
+        if of_one >= limit {
+            let why = format!("{of_one} runs of {} are in the queue; the limit is {limit}", wanted.by);
+            return refuse(Refused::QueueFull, why, "Wait, or take one out: pcm stop REQUEST --reason WHY");
+        }
+        let offered = queue.iter().filter(|queued| queued.offered).count();
+        if wanted.offered && offered >= MOST_OFFERED {
+            let why = format!("{offered} runs of users are in the queue; the limit is {MOST_OFFERED}");
             return refuse(Refused::QueueFull, why, "Wait, or take one out: pcm stop REQUEST --reason WHY");
         }
         if queue.len() >= MOST {

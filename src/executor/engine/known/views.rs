@@ -96,6 +96,7 @@ impl Views<'_> {
             View::History(request, older) => Answer::History(self.history(*request, *older)?),
             View::Audit(older) => Answer::Audit(self.audit(*older)?),
             View::AuditVerify => Answer::Verify(self.known.chain().verify(&|| true)?),
+            View::Offers => Answer::Offers(self.known.offers(actor, self.now)?),
             View::Serials => Answer::Serials(self.serials()?),
             View::Simulate(wanted) => {
                 Answer::Simulate(simulate::run(&self.known.situation(), wanted, &|| true)?)

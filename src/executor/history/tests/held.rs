@@ -73,7 +73,7 @@ fn carry_out(history: &mut History, step: &Step) -> Option<Delta> {
         11 => {
             let (by, reason, overrides) = (words.clone(), words, vec![Gate::Window]);
             let rerun = step.number > 1;
-            history.enqueue(&Queued { request, rerun, overrides, by, reason, at: when })
+            history.enqueue(&Queued { request, rerun, overrides, by, reason, at: when, offered: false })
         }
         12 => history.unqueue(when, request, (&words, &words), None),
         _ => {
@@ -185,6 +185,7 @@ fn the_claim_of_a_request_takes_its_run_out_of_the_queue_in_the_same_transaction
         by: "ola".into(),
         reason: "a release".into(),
         at: at(0),
+        offered: false,
     };
     let mut held = history.snapshot().unwrap();
     for n in [2, 1, 3] {

@@ -169,6 +169,7 @@ fn queue(r: &mut Random, plan: &Plan, layout: &Layout) {
                 by: (*r.pick(&["ola", "anna"])).into(),
                 reason: "it has to be today".into(),
                 at: plan.from - TimeDelta::minutes(r.between(0, 50)),
+                offered: false,
             })
             .unwrap();
     }
