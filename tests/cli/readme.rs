@@ -44,6 +44,8 @@ const MAY_END: &[(&str, &[i32], &str)] = &[
     ("pcm log --request BP00001", &[1], "nothing of it is in the log yet"),
     ("pcm log --explain-codes ", &[1], "no error is in the log"),
     ("pcm stop BP00001 ", &[3], "it does not run"),
+    ("pcm offers", &[3], "nobody is logged on, or that cannot be known"),
+    ("pcm install ", &[3, 4], "nobody is logged on, or that cannot be known"),
     ("pcm notice ", &[3], "nobody is logged on, or that cannot be known"),
     ("pcm site status", &[10], "the second job may want attention"),
     ("pcm status --json", &[10], "no service runs"),

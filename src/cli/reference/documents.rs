@@ -27,6 +27,8 @@ const DOCUMENTS: &[(&str, &str, &str)] = &[
     ("pcm poll", "executor/talk/done.rs", "PollDoc"),
     ("pcm who", "executor/talk/view.rs", "WhoDoc"),
     ("pcm notice", "executor/talk/done.rs", "ToldDoc"),
+    ("pcm offers", "executor/talk/offer.rs", "OffersDoc"),
+    ("pcm install", "executor/talk/done.rs", "RunResultDoc"),
     ("pcm log", "log/record.rs", "Record"),
     ("pcm history", "executor/talk/view.rs", "HistoryDoc"),
     ("pcm audit", "executor/talk/audit.rs", "AuditDoc"),
