@@ -105,7 +105,7 @@ commands! {
     Explain "explain" ["e"] "explain" "why it has or has not run, and what would change that" Actions [Everywhere] 8;
     Details "details" ["Enter"] "open" "its gates, life, attempts and transcript" Actions [Requests Other] 8;
     Open "open" ["Enter"] "open" "what is behind this row: figures, machines, one machine" Views [Rollout] 9;
-    Evidence "evidence" [] "evidence" "for a ticket: everything about this request, as one new file; in view 5 one of each marked machine" Actions [Requests Rollout Other] 0;
+    Evidence "evidence" [] "evidence" "for a ticket: everything about this request, as one new file" Actions [Requests Rollout Other] 0;
     Hold "hold" ["h"] "hold" "no automatic runs on this machine until a time" Actions [Everywhere] 6;
     Unhold "unhold" ["H"] "unhold" "automatic runs again" Actions [Everywhere] 10;
     Restart "restart" [] "restart" "restart the machine now, if a package wants a restart" Actions [Everywhere] 0;

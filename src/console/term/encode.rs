@@ -246,7 +246,7 @@ mod tests {
         let area = Rect::new(0, 0, 12, 1);
         let [mut before, mut after] = [Buffer::empty(area), Buffer::empty(area)];
         before.set_string(0, 0, "漢字 stays", Style::new());
-        after.set_string(0, 0, "a", Style::new().bg(Color::Red));
+        after.set_string(0, 0, "a", Style::new().bg(Color::Indexed(1)));
         after.set_string(2, 0, "字 stays", Style::new());
         let mut terminal = vt100::Parser::new(1.try_into().unwrap(), 12.try_into().unwrap(), 0);
         for (from, to) in [(&Buffer::empty(area), &before), (&before, &after)] {
@@ -254,8 +254,8 @@ mod tests {
             encode(from, to, true, &mut out);
             terminal.process(out.as_bytes());
         }
-        assert_eq!(terminal.screen().cell(0, 0).unwrap().bgcolor(), vt100::Color::Idx(1));
-        assert_eq!(terminal.screen().cell(0, 1).unwrap().bgcolor(), vt100::Color::Default);
+        let [drawn, left, plain] = [0, 1, 11].map(|x| terminal.screen().cell(0, x).unwrap().bgcolor());
+        assert!(drawn != plain && left == plain, "{drawn:?} {left:?} {plain:?}");
         assert_eq!(shown(&terminal), "a 字 stays");
     }
 }

@@ -178,7 +178,7 @@ impl Executor {
         if self.telling.unkept {
             return;
         }
-        if let Some(bytes) = self.telling.queue.to_keep()
+        if let Some(bytes) = self.telling.queue.changed_bytes()
             && let Err(e) = self.world.keep_notices(&bytes)
         {
             tracing::info!(%e, "notices: not kept");

@@ -194,7 +194,7 @@ impl Queue {
     }
 
     /// What has to be kept, if it changed since this was last asked.
-    pub fn to_keep(&mut self) -> Option<Vec<u8>> {
+    pub fn changed_bytes(&mut self) -> Option<Vec<u8>> {
         std::mem::take(&mut self.changed).then(|| serde_json::to_vec(self).ok()).flatten()
     }
 

@@ -21,7 +21,7 @@ fn document(notices: &[Notice], dropped: &Counts) -> Value {
 
 /// As after a restart of the service.
 fn kept(queue: &mut Queue) -> Queue {
-    Queue::kept(&queue.to_keep().unwrap())
+    Queue::kept(&queue.changed_bytes().unwrap())
 }
 
 #[test]
@@ -120,7 +120,7 @@ fn what_was_not_told_when_the_service_ended_is_told_by_the_next_one() {
     queue.push(failed(2));
     assert!(queue.next(at(0)).is_some());
     queue = kept(&mut queue);
-    assert!(queue.to_keep().is_none(), "nothing has changed");
+    assert!(queue.changed_bytes().is_none(), "nothing has changed");
     assert_eq!(queue.next(at(0)).unwrap().0, [failed(1)]);
     queue.succeeded();
     queue = kept(&mut queue);

@@ -27,7 +27,7 @@ fn style(n: u8) -> Style {
     match n {
         0 => Style::new(),
         1 => Style::new().add_modifier(Modifier::BOLD),
-        2 => Style::new().fg(Color::Red).bg(Color::Indexed(238)),
+        2 => Style::new().fg(Color::Indexed(1)).bg(Color::Indexed(238)),
         3 => Style::new().add_modifier(Modifier::REVERSED),
         _ => Style::new().bg(Color::Rgb(1, 2, 3)).add_modifier(Modifier::UNDERLINED),
     }
