@@ -245,9 +245,10 @@ fn packages_of_both_kinds_carry_the_same_and_each_file_is_there() {
     }
 }
 
-/// What `.packaging/build` makes, where its tools are installed: of this binary, so that nothing is built.
+/// What `.packaging/build` makes, where its tools are installed: of this binary, so that nothing is built. The scripts of
+/// both kinds are the same, and rpm calls them with other words.
 #[test]
-fn the_script_makes_a_deb_and_an_rpm() {
+fn the_script_makes_a_deb_and_an_rpm_and_the_rpm_does_what_the_deb_does() {
     for tool in ["cargo-deb", "cargo-generate-rpm", "dpkg-deb", "rpm", "strip"] {
         if let Err(e) = Command::new(tool).arg("--version").output() {
             return skipped(format_args!("{tool}: {e}"));
@@ -270,4 +271,31 @@ fn the_script_makes_a_deb_and_an_rpm() {
             assert!(list.contains(wanted), "{wanted} in {list}");
         }
     }
+
+    let Some(machine) = Machine::new().map(Machine::with_systemd) else { return };
+    // The next version, as the script would make it.
+    make_dir(&machine.site.path("built/release"));
+    let binary = machine.site.path("built/release/pcm");
+    std::fs::copy(env!("CARGO_BIN_EXE_pcm"), &binary).unwrap();
+    let [older, newer] = ["older.rpm", "newer.rpm"].map(|name| machine.site.path(name));
+    std::fs::copy(file("rpm"), &older).unwrap();
+    let mut next = Command::new("cargo-generate-rpm");
+    next.args(["--payload-compress", "none", "-s", "version = \"99.0.0\"", "--target-dir"]);
+    next.arg(machine.site.path("built")).arg("--output").arg(&newer).current_dir(deb::repository());
+    let next = next.output().unwrap();
+    assert!(next.status.success(), "{}", text(&next));
+    machine.configure();
+    let rpm = |flag: &str, what: &str| machine.did(&["rpm", "--nodeps", flag, what]);
+    rpm("-i", &older.display().to_string());
+    assert_eq!(machine.asked(), ["enable --quiet pcm.service", "daemon-reload", "restart pcm.service"]);
+    machine.wait_service();
+    let before = machine.service();
+    machine.did(&["getent", "group", "pcm-operators"]);
+    rpm("-U", &newer.display().to_string());
+    assert_eq!(machine.asked(), ["daemon-reload", "try-restart pcm.service"]);
+    machine.wait_service();
+    assert_ne!(machine.service(), before, "another process is the service");
+    rpm("-e", "pcm");
+    assert_eq!(machine.asked(), ["disable --quiet --now pcm.service", "daemon-reload"]);
+    assert!(machine.path("/var/lib/pcm/history.db").is_file() && !machine.path("/usr/bin/pcm").exists());
 }

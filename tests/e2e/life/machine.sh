@@ -14,16 +14,18 @@ mount -t tmpfs -o mode=1777 tmpfs root/tmp
 mkdir -p "root$shared"
 mount --bind "$shared" "root$shared"
 # Nothing of a pcm that the system itself may have.
+if chroot root dpkg-query -W pcm >/dev/null 2>&1; then chroot root dpkg --force-depends --no-triggers -P pcm; fi
 rm -rf root/etc/pcm root/var/lib/pcm root/var/log/pcm root/etc/systemd/system/pcm.service root/usr/bin/pcm root/usr/local/bin/pcm
 sed -i /^pcm-operators:/d root/etc/group root/etc/gshadow
-cat >root/usr/local/bin/systemctl <<'ASK'
+rm -f root/usr/bin/systemctl
+cat >root/usr/bin/systemctl <<'ASK'
 #!/bin/sh
 echo "$*" >>/run/asked
 [ -d /run/systemd/system ] || exit 0
 echo "$*" >/run/ask
 read -r done </run/answer
 ASK
-chmod 755 root/usr/local/bin/systemctl
+chmod 755 root/usr/bin/systemctl
 mkfifo root/run/ask root/run/answer
 touch "$shared/.ready"
 exec chroot root /bin/bash -c '
