@@ -103,12 +103,17 @@ impl Machine {
     }
 
     pub fn json(&self, words: &[&str]) -> Value {
+        self.answer(words).unwrap_or_else(|output| panic!("{words:?}: {}", text(&output)))
+    }
+
+    /// A service that is just restarted does not answer whoever had begun to ask.
+    fn answer(&self, words: &[&str]) -> Result<Value, Output> {
         let output = self.run(&[&["pcm"], words, &["--json"]].concat());
-        serde_json::from_slice(&output.stdout).unwrap_or_else(|e| panic!("{words:?}: {e}: {}", text(&output)))
+        serde_json::from_slice(&output.stdout).map_err(|_| output)
     }
 
     pub fn state_of(&self, id: &str) -> Value {
-        let mut list = self.json(&["list", "--all"]);
+        let Ok(mut list) = self.answer(&["list", "--all"]) else { return Value::Null };
         let requests = list["requests"].as_array_mut().unwrap();
         requests.iter_mut().find(|r| r["request_id"] == id).map_or(Value::Null, |r| r["state"].take())
     }
@@ -123,8 +128,10 @@ impl Machine {
     }
 
     pub fn wait_service(&self) {
-        wait_for_or(Duration::from_secs(60), || self.json(&["status"])["service"] == "running")
-            .unwrap_or_else(|()| panic!("no service answers: {}\n{}", self.said(), self.log()));
+        wait_for_or(Duration::from_secs(60), || {
+            self.answer(&["status"]).is_ok_and(|status| status["service"] == "running")
+        })
+        .unwrap_or_else(|()| panic!("no service answers: {}\n{}", self.said(), self.log()));
     }
 
     pub fn log(&self) -> String {
