@@ -47,6 +47,8 @@ const VERBS: &[(&str, &[&str], Means)] = &[
     ("history", &[], Views),
     ("audit", &[], Views),
     ("audit verify", &[], Views),
+    ("offers", &[], Views),
+    ("install", &["BP0000Y"], Acts),
     ("evidence", &["BP0000Y", "--out", "evidence.tar.zst"], Views),
     ("check", &[], Views),
     ("init", &[], Acts),

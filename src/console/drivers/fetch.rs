@@ -63,7 +63,7 @@ pub fn fetch(ready: Ready, file: &Path, limit: Duration) -> io::Result<Result<Sa
         Err(e) if e.kind() == ErrorKind::AlreadyExists => {
             return not(safe!("there is {named} already; it was not asked"));
         }
-        Err(e) => return not(safe!("{named}: {e}; it was not asked")),
+        Err(e) => return not(safe!("{e}; it was not asked for {named}")),
     };
     let (mut frame, mut size, mut failed) = (Frame::default(), 0_u64, None);
     let (why, ended) = ready.pour(limit, &mut |piece: &[u8]| {
@@ -76,7 +76,7 @@ pub fn fetch(ready: Ready, file: &Path, limit: Duration) -> io::Result<Result<Sa
         size <= MOST && failed.is_none()
     })?;
     if let Some(e) = failed {
-        return not(safe!("{named}: {e}; nothing of it is left"));
+        return not(safe!("{e}; nothing is left of {named}"));
     }
     if size > MOST {
         return not(safe!("it sent more than {}; nothing of it is kept", bytes(MOST)));
@@ -99,7 +99,7 @@ pub fn fetch(ready: Ready, file: &Path, limit: Duration) -> io::Result<Result<Sa
     if let Err(e) = growing.keep() {
         return not(match e.kind() {
             ErrorKind::AlreadyExists => safe!("there is {named} by now; it is not replaced"),
-            _ => safe!("{named}: {e}; nothing of it is left"),
+            _ => safe!("{e}; nothing is left of {named}"),
         });
     }
     let lacks = told_beside(&ended.said).map(|told| told.lacks).unwrap_or_default();

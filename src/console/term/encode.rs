@@ -1,6 +1,6 @@
 //! From two buffers to the fewest bytes that turn one into the other.
 
-use super::scroll::find;
+use super::scroll::{find, width};
 use ratatui::buffer::{Buffer, Cell};
 use ratatui::layout::Rect;
 use ratatui::style::{Color, Modifier};
@@ -72,11 +72,6 @@ fn draw(before: &Buffer, after: &Buffer, out: &mut String) {
         }
     }
     set_pen(&mut to.pen, PLAIN, to.out);
-}
-
-/// Without columns there are no rows either.
-pub(super) fn width(buffer: &Buffer) -> usize {
-    usize::from(buffer.area.width.max(1))
 }
 
 /// Whether no character of a row reaches over its own cell.

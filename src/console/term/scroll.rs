@@ -3,7 +3,6 @@
 //! last row of a region moves its rows up, ESC M in the first moves them down; the rows that come in are blank in the pen's
 //! background, so the pen is plain; where the cursor is after the region was set is not relied on.
 
-use super::encode::width;
 use ratatui::buffer::{Buffer, Cell};
 use std::collections::HashMap;
 use std::fmt::Write;
@@ -13,6 +12,11 @@ use std::hash::{BuildHasherDefault, Hasher};
 const COST: i32 = 24;
 /// The same for a row that is drawn at all.
 const ROW: i32 = 6;
+
+/// Without columns there are no rows either.
+pub(super) fn width(buffer: &Buffer) -> usize {
+    usize::from(buffer.area.width.max(1))
+}
 
 /// Rows from `top` to `bottom` that move up by so many, or down.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
