@@ -262,7 +262,8 @@ fn a_history_of_a_newer_version_runs_nothing_and_is_not_taken_for_damaged() {
     let _service = site.service();
     site.wait_log("Packages before filter: 2");
     let list = site.json(&["list", "--all"])["problems"].to_string();
-    assert!(list.contains("history-lost") && list.contains("newer pcm"), "{list}");
+    assert!(list.contains("state-unreadable") && list.contains("newer pcm"), "{list}");
+    assert!(!list.contains("history-lost") && !list.contains("--adopt"), "it is not lost: {list}");
     assert_eq!(site.ran("ran BP0000Z"), 0);
 }
 
