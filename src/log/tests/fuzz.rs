@@ -148,3 +148,12 @@ fn hostile_lines_do_not_take_long() {
     }
     assert!(start.elapsed().as_secs() < 30, "{:?}", start.elapsed());
 }
+
+#[test]
+fn a_byte_that_is_no_text_makes_no_word_of_an_error() {
+    let text = b"\xFAiL\x01  $$<SMS_X><Tue Nov 10 17:56:25 1998~><thread=112>\n";
+    let mut found = read(text);
+    assert_eq!(found[0].level, crate::log::Level::Info);
+    found[0].at = None;
+    assert_eq!(found, Oracle::read(text, "x.log".into(), west(0)));
+}

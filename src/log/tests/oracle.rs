@@ -29,6 +29,8 @@ struct Pending {
     component: SafeText,
     thread: SafeText,
     text: Vec<SafeText>,
+    /// What its words say, as they were written: made safe, a byte that is no text may look like a word.
+    words: Level,
     /// Of each line of a loose one; None: nothing but ASCII blanks stands there.
     lines: Vec<Option<u64>>,
 }
@@ -103,7 +105,9 @@ impl Oracle {
                 self.close(out);
                 let text = found.lines().iter().map(|l| SafeText::from_bytes(&readable(l))).collect();
                 self.begin(Kind::Whole, text);
+                let level = found.lines().iter().map(|l| words(l)).max();
                 if let Some(pending) = &mut self.pending {
+                    pending.words = level.unwrap_or(Level::Info);
                     pending.stamp = found.stamp;
                     pending.time_text = SafeText::from_bytes(found.time.trim_ascii());
                     pending.component = SafeText::from_bytes(&readable(found.component));
@@ -139,6 +143,7 @@ impl Oracle {
             component: SafeText::default(),
             thread: SafeText::default(),
             text,
+            words: Level::Info,
             lines: Vec::new(),
         });
     }
@@ -146,6 +151,7 @@ impl Oracle {
     fn add(&mut self, line: &[u8], _: &mut Vec<Record>) {
         if let Some(pending) = &mut self.pending {
             pending.text.push(SafeText::from_bytes(&readable(line)));
+            pending.words = pending.words.max(words(line));
             pending.lines.push((!line.trim_ascii().is_empty()).then_some(self.line));
         }
     }
@@ -199,9 +205,7 @@ impl Oracle {
         }
         let (time, offset_trusted) = pending.stamp.resolve(self.zone.as_ref());
         let level = match pending.kind {
-            Kind::Whole => {
-                pending.text.iter().map(|t| words(t.as_str().as_bytes())).max().unwrap_or(Level::Info)
-            }
+            Kind::Whole => pending.words,
             Kind::Open | Kind::Loose(_) => Level::Info,
         };
         self.give(
