@@ -176,10 +176,10 @@ fn the_queue_survives_the_death_of_the_service_and_each_run_in_it_starts_once() 
             Some("succeeded") => assert_eq!(site.ran(id), 1, "{attempts}"),
             _ => {
                 assert_eq!(site.ran(id), 0, "{attempts}");
-                assert!(
-                    only["result"].as_str().unwrap().contains("its run host never started"),
-                    "{attempts}"
-                );
+                // Where the service died before it said go, the run host says so itself, or nobody can.
+                let result = only["result"].as_str().unwrap();
+                let words = ["its run host never started", "not launched: the executor went away"];
+                assert!(words.iter().any(|words| result.contains(words)), "{attempts}");
             }
         }
         assert_eq!(attempts.as_array().unwrap().len(), 1, "{attempts}");
