@@ -1,7 +1,7 @@
 //! What the service does at one step, with what it hears and what it is asked in between. It waits for nothing and knows
 //! no thread: `run` drives it with the system's clock and workers, tests with simulated ones.
 
-use super::beside::{Beside, Errand, Heavy, Ordered};
+use super::beside::{Beside, Errand};
 use super::reporting::Reporting;
 use super::schedule::{Recheck, Schedule};
 use super::server::{Asked, Waiting};
@@ -10,20 +10,21 @@ use super::verifying::Verifying;
 use super::worker::{Carrier, News};
 use crate::clock::{Monotonic, Wall};
 use crate::config::{Config, Unusable};
-use crate::executor::engine::{Executor, InForce, Launch, LaunchError};
+use crate::executor::engine::{Executor, InForce, LaunchError};
 use crate::executor::share::deliver::Delivery;
-use crate::executor::share::job::{DELIVER_DEADLINE, STAGE_DEADLINE, ShareJob, ShareNews};
-use crate::executor::talk::protocol::{Action, Call, Change, View, other_machine, too_late};
+use crate::executor::share::job::{DELIVER_DEADLINE, ShareJob, ShareNews};
 use crate::executor::world::World;
 use crate::log::Level;
-use crate::site::content::{ContentFact, Seal};
+use crate::site::content::ContentFact;
 use crate::site::instruction::ContentHash;
 use crate::text::{SafeText, duration};
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
+mod asked;
 mod looking_up;
+mod staging;
 
 use looking_up::LookingUp;
 
@@ -385,90 +386,6 @@ impl<'a> Steps<'a> {
         self.answer_waiting();
     }
 
-    /// What is to be copied from now on, in order.
-    fn stage_anew(&mut self, now: Wall) {
-        self.to_stage = self.executor.known().stage_jobs(now).into();
-        self.to_stage.retain(|job| !self.staging.as_ref().is_some_and(|hash| copies(job, hash)));
-        self.stage_next();
-    }
-
-    /// One copy after the other, so that what turns out to be older need not wait for all that was asked for before.
-    fn stage_next(&mut self) {
-        while self.staging.is_none()
-            && let Some(job) = self.to_stage.pop_front()
-        {
-            let ShareJob::Stage { hash, .. } = &job else { continue };
-            let hash = hash.clone();
-            self.staging = self.carries.give(job, STAGE_DEADLINE).then_some(hash);
-        }
-    }
-
-    /// What failed and is copied once more comes after what was not tried yet.
-    fn stage_again(&mut self, now: Wall) {
-        for job in self.executor.known().stage_jobs_again(now) {
-            let ShareJob::Stage { hash, .. } = &job else { continue };
-            if self.staging.as_ref() != Some(hash) && !self.to_stage.iter().any(|known| copies(known, hash)) {
-                self.to_stage.push_back(job);
-            }
-        }
-        self.stage_next();
-    }
-
-    /// What was waited for with a launch: an operator's is carried out now, an automatic one at the next step.
-    fn hear_verified(
-        &mut self,
-        ticket: u64,
-        answer: std::result::Result<Seal, SafeText>,
-        differs: Option<&SafeText>,
-        now: Wall,
-    ) {
-        let Some((launch, waiting)) = self.verifying.answered(ticket, &answer) else { return };
-        if let Some(waiting) = waiting.and_then(|it| self.in_time(it, now)) {
-            let verified = answer.map(|seal| launch.clone().proven(seal));
-            if let Some((waiting, verified)) = self.look_up_for(waiting, Some(verified), now) {
-                let Waiting { change, actor, answer: to, .. } = waiting;
-                let _ = to.send(self.executor.act_proven(&change, &actor, verified, now));
-            }
-        }
-        if let Some(why) = differs {
-            self.executor.content_differs(&launch, why);
-            // It is staged anew.
-            self.schedule.ask(self.world.monotonic());
-        }
-    }
-
-    /// Carries out what is asked for; a launch when its content was verified.
-    fn change(&mut self, waiting: Waiting, now: Wall) {
-        if let Err(refusal) = self.executor.admit(&waiting.change, &waiting.actor, now) {
-            return drop(waiting.answer.send(Err(refusal)));
-        }
-        // Asked again, by who lost the connection: that waits for nothing.
-        if (waiting.actor.may_operate || waiting.change.what.for_users().is_some())
-            && let Some(reply) = self.executor.became(&waiting.change, now)
-        {
-            let _ = waiting.answer.send(reply);
-            return;
-        }
-        let Some(waiting) = self.in_time(waiting, now) else { return };
-        if let Some((waiting, _)) = self.look_up_for(waiting, None, now) {
-            self.change_now(waiting, now);
-        }
-    }
-
-    /// The same where it was looked at whether there is anything to do.
-    fn change_now(&mut self, waiting: Waiting, now: Wall) {
-        let known = self.executor.known();
-        let job = |launch: &Launch, ticket| known.verify_job(launch, ticket);
-        let waiting = match known.launch_by(&waiting.change, &waiting.actor, now) {
-            None => Some(waiting),
-            Some(launch) => self.verifying.ask(launch, waiting, job),
-        };
-        // Whoever asked may have gone away; what was done stays done.
-        if let Some(Waiting { change, actor, answer, .. }) = waiting {
-            let _ = answer.send(self.executor.act(&change, &actor, now));
-        }
-    }
-
     fn report(&mut self, now: Wall, mono: Monotonic) {
         let Some(machine) = self.executor.known().config().machine else { return };
         // It would take the place of what is there of an earlier life, which decides whether this history is the whole.
@@ -513,92 +430,8 @@ impl<'a> Steps<'a> {
         }
     }
 
-    /// Answers whoever asked, now or after the look they wait for.
-    pub fn answer(&mut self, asked: Asked) {
-        let now = self.world.now();
-        self.executor.see_ground(now);
-        let own = self.executor.known().config().machine;
-        if let Some(meant) = asked.machine.filter(|meant| own != Some(*meant)) {
-            return drop(asked.answer.send(Err(other_machine(meant, own))));
-        }
-        if !self.schedule.has_looked()
-            && asked.call.request().is_some_and(|id| !self.executor.known().knows(id, now))
-        {
-            return self.early.push(asked);
-        }
-        if asked.is_over(self.world.monotonic()) && matches!(asked.call, Call::View(_)) {
-            return;
-        }
-        let Asked { call, machine: _, actor, until, answer } = asked;
-        if call == Call::View(View::Offers) {
-            self.executor.see_users(&actor, now);
-        }
-        if !actor.may_operate && matches!(call, Call::Change(_)) {
-            // The refusal names the group that was asked for.
-            self.reload(false);
-        }
-        let reply = match call {
-            Call::View(view) => match Heavy::of(&view) {
-                Some(what) => {
-                    return self.beside.order(Ordered { what, until, operates: actor.may_operate, answer });
-                }
-                None => self.executor.view(&view, &actor, now),
-            },
-            Call::Change(change @ Change { what: Action::Poll, dry_run: false, .. }) => {
-                return self.begin_poll(Waiting { change, actor, until, answer }, now);
-            }
-            Call::Change(change) => return self.change(Waiting { change, actor, until, answer }, now),
-        };
-        // Whoever asked may have gone away; what was done stays done.
-        let _ = answer.send(reply);
-    }
-
-    /// A change whose turn has come, where somebody still waits for it: who was told that it failed must not find it in
-    /// force later.
-    fn in_time(&mut self, waiting: Waiting, now: Wall) -> Option<Waiting> {
-        if !waiting.is_over(self.world.monotonic()) {
-            return Some(waiting);
-        }
-        let verb = waiting.change.what.verb();
-        let what = waiting.change.what.request().map(|request| format!(" of {request}")).unwrap_or_default();
-        let line = format!("{} gave up waiting: {verb}{what} is not carried out.", waiting.actor.name);
-        self.executor.journal().info(now, &line);
-        let _ = waiting.answer.send(Err(too_late(verb)));
-        None
-    }
-
-    /// The look is asked for; the answer comes when it has ended.
-    fn begin_poll(&mut self, poll: Waiting, now: Wall) {
-        let Some(poll) = self.in_time(poll, now) else { return };
-        match self.executor.begin_poll(&poll.change, &poll.actor, now) {
-            Ok(before) => {
-                self.waiting.push((poll, before));
-                self.look_again |= self.schedule.is_looking();
-                self.schedule.ask(self.world.monotonic());
-            }
-            Err(refusal) => drop(poll.answer.send(Err(refusal))),
-        }
-    }
-
     /// The next view that is worked out beside the loop.
     pub fn errand(&mut self) -> Option<Errand> {
         self.beside.next(self.executor.known(), self.world.monotonic())
     }
-
-    /// A look has ended: what asked too early is known by now, or is not there.
-    fn answer_early(&mut self) {
-        for asked in std::mem::take(&mut self.early) {
-            self.answer(asked);
-        }
-    }
-
-    fn answer_waiting(&mut self) {
-        for (Waiting { change, actor, answer, .. }, before) in std::mem::take(&mut self.waiting) {
-            let _ = answer.send(self.executor.end_poll(&change, &actor, before));
-        }
-    }
-}
-
-fn copies(job: &ShareJob, content: &ContentHash) -> bool {
-    matches!(job, ShareJob::Stage { hash, .. } if hash == content)
 }
