@@ -446,18 +446,7 @@ fn older_page(view: &View, answer: &Answer) -> Option<View> {
 }
 
 fn timeout_of(change: &Change) -> Duration {
-    match &change.what {
-        Action::Request(_, Verb::Run { .. } | Verb::Rerun { .. }) | Action::Install(_) => RUN_TIMEOUT,
-        Action::Request(_, Verb::Defer { .. } | Verb::Undefer | Verb::Stop)
-        | Action::Hold { .. }
-        | Action::Unhold
-        | Action::Restart(_)
-        | Action::Notice
-        | Action::Seen(_)
-        | Action::Poll
-        | Action::AcceptSerial(_)
-        | Action::KeepId { .. } => CHANGE_TIMEOUT,
-    }
+    if change.what.launches().is_some() { RUN_TIMEOUT } else { CHANGE_TIMEOUT }
 }
 
 impl Ask for Client {

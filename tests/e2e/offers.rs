@@ -188,36 +188,19 @@ fn what_users_ask_for_while_a_package_runs_waits_leaves_room_and_goes_with_its_o
 }
 
 /// What a process of another account sends by itself: each call as it is, and what is answered, one a line.
-const RAW: &str = r#"
-import json, socket, struct, sys
-def read(s):
-    more, body = 1, b""
-    while more:
-        head = b""
-        while len(head) < 5:
-            got = s.recv(5 - len(head))
-            if not got: return body
-            head += got
-        more, length = struct.unpack(">BI", head)
-        while length:
-            got = s.recv(min(length, 65536))
-            if not got: return body
-            body += got
-            length -= len(got)
-    return body
+const RAW: &str = concat!(
+    include_str!("../common/letters.py"),
+    r#"
 for line in sys.stdin:
-    s = socket.socket(socket.AF_UNIX)
-    s.settimeout(60)
-    s.connect(sys.argv[1])
-    body = json.dumps({"pcm": "raw", "call": json.loads(line)}).encode()
+    s = connect(sys.argv[1], 60)
     try:
-        s.sendall(b"".join(struct.pack(">BI", len(body) > at + 65000, len(body[at:at + 65000])) + body[at:at + 65000]
-                           for at in range(0, len(body), 65000)))
-        told = read(s)
+        s.sendall(letter(json.loads(line)))
+        told = answer(s)
     except OSError: told = b""
     print(told.decode() or "nothing", flush=True)
     s.close()
-"#;
+"#
+);
 
 /// The answers to these calls; None where that cannot be tried.
 fn raw(site: &Site, calls: &[Value]) -> Option<Vec<String>> {

@@ -227,9 +227,7 @@ impl Action {
             | Action::KeepId { .. } => None,
         }
     }
-}
 
-impl Action {
     /// What is offered to users, where this is about that: all that an account which may not operate can ask for. Whatever is
     /// added here is for operators.
     pub fn for_users(&self) -> Option<RequestId> {
