@@ -66,6 +66,21 @@ pub fn draw(app: &App, canvas: &mut Canvas, area: Rect) {
             ),
             Scope::Footer,
         ),
+        // What could be done to the line below it is not what its keys do.
+        Some(Overlay::Record(_)) => Line::of(
+            safe!(
+                "  {} more  {} copies  {} saves  {} closes",
+                app.key_of(Id::PageDown),
+                app.key_of(Id::Copy),
+                app.key_of(Id::Save),
+                app.key_of(Id::Back)
+            ),
+            Scope::Footer,
+        ),
+        None if app.log_pane().bar.is_some() => Line::of(
+            "  the arrows choose, up and down those with errors  Enter goes there  Esc stays",
+            Scope::Footer,
+        ),
         Some(Overlay::Filters(_)) => {
             Line::of("  Enter adds what is typed  Delete takes the selected away  Esc closes", Scope::Footer)
         }

@@ -300,8 +300,7 @@ fn chosen(app: &App, now: Wall, bars: &mut Bars) -> Option<Line> {
         counts.join(", "),
         words::count(bar.total as usize, "record")
     );
-    let line = Line::of(said, Scope::InputFocus);
-    Some(line.add("   the arrows choose; Enter goes there, Esc stays", Scope::Dim))
+    Some(Line::of(said, Scope::InputFocus))
 }
 
 fn nothing(app: &App) -> SafeText {
