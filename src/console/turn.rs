@@ -7,7 +7,7 @@ use super::app::{App, Effect, Event};
 use super::drivers::afar::Hands;
 use super::drivers::clipboard::{Way, sequence};
 use super::drivers::keys::Keys;
-use super::drivers::{Incoming, ask::Asker, evidence, save};
+use super::drivers::{Incoming, ask::Asker, evidence, logs, save};
 use super::term::out::Out;
 use super::term::pace::{Pace, Wanted};
 use super::term::{self, Guard, Screen, leave_dead};
@@ -29,7 +29,7 @@ pub struct Console {
     pub(super) guard: Guard,
     pub(super) asker: Asker,
     pub(super) transcripts: Sender<Option<(RequestId, u32)>>,
-    pub(super) logs: Sender<()>,
+    pub(super) logs: logs::Want,
     /// Reads a log file as a whole.
     pub(super) whole: Sender<Ask>,
     /// Takes what nobody wants any more.
@@ -175,7 +175,7 @@ impl Console {
                     let _ = self.transcripts.send(wanted);
                 }
                 Effect::Older => {
-                    let _ = self.logs.send(());
+                    self.logs.older();
                 }
                 Effect::Whole(ask) => {
                     let _ = self.whole.send(ask);

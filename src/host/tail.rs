@@ -1,9 +1,11 @@
-//! Opening log files of other programs, and telling files apart whatever they are called. Called by `log::follow`.
+//! Opening log files of other programs, telling files apart whatever they are called, and waiting until they change. Called by
+//! `log::follow`.
 
 use super::sys;
 use std::fs::File;
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 /// What stays the same when a file is renamed: device and inode, or volume and file index. Only meaningful as long as
 /// somebody has the file open, because systems give the number of a deleted file to the next one.
@@ -43,4 +45,53 @@ pub fn identity_at(path: &Path) -> io::Result<Option<FileId>> {
 /// What the system says.
 pub fn read_at(file: &File, at: u64, into: &mut [u8]) -> io::Result<usize> {
     sys::tail::read_at(file, at, into)
+}
+
+/// Why a wait is over.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Woken {
+    /// The time is.
+    Not,
+    /// Somebody rang.
+    Rung,
+    /// Files were written to or cut.
+    Files,
+    /// Names have changed, too, or nobody knows what has.
+    Names,
+}
+
+/// Waits for changes of files as the system tells of them.
+pub struct Watch(sys::tail::Watch);
+
+/// Ends a [`Watch::wait`] from elsewhere, also the next one.
+pub struct Bell(sys::tail::Bell);
+
+impl Watch {
+    /// Nothing is watched yet.
+    ///
+    /// # Errors
+    /// What the system says.
+    pub fn new() -> io::Result<(Watch, Bell)> {
+        let (watch, bell) = sys::tail::Watch::new()?;
+        Ok((Watch(watch), Bell(bell)))
+    }
+
+    /// Watches from now on which names are in these folders, what stands in these files, and in these that are open; and
+    /// nothing else. Whether the system tells of all of it: it does not of what is on a server, behind a symbolic link or not
+    /// there, nor on Windows.
+    pub fn set(&mut self, folders: &[PathBuf], files: &[PathBuf], open: &[&File]) -> bool {
+        self.0.set(folders, files, open)
+    }
+
+    /// Waits until something that is watched has changed, somebody rings, or for so long.
+    pub fn wait(&mut self, most: Duration) -> Woken {
+        self.0.wait(most)
+    }
+}
+
+impl Bell {
+    /// Rings.
+    pub fn ring(&self) {
+        self.0.ring();
+    }
 }

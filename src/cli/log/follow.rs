@@ -3,8 +3,9 @@
 use super::rows::Rows;
 use crate::cli::App;
 use crate::cli::args::LogArgs;
-use crate::error::{Exit, Result};
-use crate::log::follow::{Event, Follower};
+use crate::error::{Exit, Failure, Result};
+use crate::host::tail::Watch;
+use crate::log::follow::{Event, Follower, Pace};
 use crate::log::merge::merge;
 use crate::log::search::Filter;
 use crate::log::{Record, zoned};
@@ -13,12 +14,9 @@ use crate::text::SafeText;
 use serde::Serialize;
 use std::collections::VecDeque;
 use std::path::PathBuf;
-use std::time::Duration;
 
 /// How many records `-f` begins with where nothing says otherwise.
 const BEFORE: usize = 20;
-/// How often a followed log is looked at.
-const STEP: Duration = Duration::from_millis(250);
 /// Of a filter's records no more are held to begin with.
 const MOST_HELD: usize = 100_000;
 
@@ -41,13 +39,14 @@ pub fn run(app: &App, args: &LogArgs, filter: Filter, files: &[PathBuf]) -> Resu
     rows.explains = args.explain_codes;
     let mut printer = Printer { app, filter, rows, first: first.map(|most| (most, VecDeque::new())) };
     let mut follower = Follower::open(files, zoned(app.zone.clone()), before);
+    let mut pace = Pace::new(Watch::new().map_err(no_watch)?.0);
     loop {
         printer.rows.several |= follower.files().len() > 1;
-        printer.print(follower.poll())?;
+        printer.print(pace.poll(&mut follower))?;
         if !follower.behind() {
             printer.begin()?;
-            std::thread::sleep(STEP);
         }
+        pace.wait(&follower);
     }
 }
 
@@ -139,9 +138,14 @@ pub fn tail(app: &App, file: PathBuf) {
     let rows = Rows::new(app.zone.clone(), app.out.width.is_some());
     let mut printer = Printer { app, filter: Filter::default(), rows, first: None };
     let mut follower = Follower::open(&[file], zoned(app.zone.clone()), 0);
-    while printer.print(follower.poll()).is_ok() {
-        if !follower.behind() {
-            std::thread::sleep(STEP);
-        }
+    let Ok((watch, _)) = Watch::new() else { return };
+    let mut pace = Pace::new(watch);
+    while printer.print(pace.poll(&mut follower)).is_ok() {
+        pace.wait(&follower);
     }
+}
+
+fn no_watch(e: std::io::Error) -> Failure {
+    let message = format!("the system gives nothing to wait with: {e}");
+    Failure::new(Exit::Failed, "log-failed", message, "Close other programs and try again")
 }

@@ -370,10 +370,10 @@ impl<W: Write> Serving<W> {
         asking: &Asking,
     ) -> io::Result<Then> {
         let mut follower = Follower::resume(files, self.zone.clone(), cursors);
-        let mut told: Vec<Cursor> = Vec::new();
+        let (mut told, began): (Vec<Cursor>, _) = (Vec::new(), Instant::now());
         loop {
             let mut records = Vec::new();
-            for event in follower.poll() {
+            for event in follower.poll(began.elapsed()) {
                 match event {
                     Event::Record(record) if filter.matches(&record) => records.push(record),
                     Event::Record(_) | Event::Rotated { .. } => {}

@@ -6,91 +6,95 @@ use crate::config::Config;
 use crate::console::app::{Event, LogLine};
 use crate::console::threads::spawn;
 use crate::host::paths::Layout;
-use crate::log::follow::{self, Follower};
+use crate::host::tail::{Bell, Watch};
+use crate::log::follow::{self, Follower, Pace};
 use crate::log::{Level, Record, zoned};
 use crate::safe;
 use crate::text::SafeText;
 use std::path::PathBuf;
-use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
-use std::time::Duration;
+use std::sync::mpsc::{Sender, TryRecvError, channel};
 
-/// How often files are looked at.
-const LOOK: Duration = Duration::from_millis(300);
-
-/// What a look at the files tells.
-#[derive(Debug)]
-pub enum News {
-    /// A record.
-    Record(Record),
-    /// Something happened to a file that the reader should know; it stands where it happened.
-    Note {
-        /// Which.
-        file: SafeText,
-        /// What.
-        text: SafeText,
-    },
+/// Asks for older lines; the thread ends when this goes.
+pub struct Want {
+    want: Option<Sender<()>>,
+    bell: Bell,
 }
 
-/// Where records come from: the real follower, or a fake in tests.
-pub trait Source: Send {
-    /// What is new. Never waits.
-    fn poll(&mut self) -> Vec<News>;
-
-    /// Whether there is more to be had at once.
-    fn behind(&self) -> bool;
-
-    /// Whether there is something older than what was told: None if not, else whether [`Source::older`] has any of it.
-    fn has_older(&self) -> Option<bool>;
-
-    /// About so many of the records before those that were told, oldest first.
-    fn older(&mut self, most: usize) -> Vec<Record>;
+impl Want {
+    /// Asks.
+    pub fn older(&self) {
+        if let Some(want) = &self.want {
+            let _ = want.send(());
+        }
+        self.bell.ring();
+    }
 }
 
-/// Starts the thread; what is sent to it asks for older lines.
+impl Drop for Want {
+    fn drop(&mut self) {
+        self.want = None;
+        self.bell.ring();
+    }
+}
+
+/// Starts the thread.
 ///
 /// # Errors
-/// The system has no more threads.
+/// The system has no more threads, or nothing to wait with.
 pub fn start(
-    open: impl FnOnce() -> Box<dyn Source> + Send + 'static,
+    open: impl FnOnce() -> Follower + Send + 'static,
     to: &Sender<Incoming>,
-) -> std::io::Result<Sender<()>> {
+) -> std::io::Result<Want> {
     let (want, wanted) = channel::<()>();
+    let (watch, bell) = Watch::new()?;
     let to = to.clone();
     spawn("logs", move || {
-        let mut source = open();
+        let (mut follower, mut pace) = (open(), Pace::new(watch));
         let mut told = None;
         loop {
-            let mut lines = Vec::new();
-            for news in source.poll() {
-                match news {
-                    News::Record(record) => lines.extend(split(record)),
-                    News::Note { file, text } => lines.push(note(file, text)),
-                }
-            }
+            let lines: Vec<LogLine> = pace.poll(&mut follower).into_iter().flat_map(lines_of).collect();
             if !lines.is_empty() && !send(&to, Event::Log(lines)) {
                 return;
             }
-            if source.has_older() != told {
-                told = source.has_older();
+            if follower.has_older() != told {
+                told = follower.has_older();
                 if !send(&to, Event::Older { lines: Vec::new(), more: told }) {
                     return;
                 }
             }
-            let wait = if source.behind() { Duration::ZERO } else { LOOK };
-            match wanted.recv_timeout(wait) {
-                Ok(()) => {
-                    let lines = source.older(OLDER).into_iter().flat_map(split).collect();
-                    told = source.has_older();
-                    if !send(&to, Event::Older { lines, more: told }) {
-                        return;
-                    }
+            pace.wait(&follower);
+            loop {
+                match wanted.try_recv() {
+                    Ok(()) => {}
+                    Err(TryRecvError::Empty) => break,
+                    Err(TryRecvError::Disconnected) => return,
                 }
-                Err(RecvTimeoutError::Timeout) => {}
-                Err(RecvTimeoutError::Disconnected) => return,
+                let lines = follower.older(OLDER).into_iter().flat_map(split).collect();
+                told = follower.has_older();
+                if !send(&to, Event::Older { lines, more: told }) {
+                    return;
+                }
             }
         }
     })?;
-    Ok(want)
+    Ok(Want { want: Some(want), bell })
+}
+
+/// The lines of a record, or what happened to a file, which stands where it happened.
+fn lines_of(event: follow::Event) -> Vec<LogLine> {
+    match event {
+        follow::Event::Record(record) => split(record),
+        follow::Event::Rotated { file } => {
+            vec![note(safe!("-- {file} was rotated, a new one follows --"), file)]
+        }
+        follow::Event::Truncated { file, copy: None } => {
+            vec![note(safe!("-- {file} was cut; lines may be missing here --"), file)]
+        }
+        follow::Event::Truncated { file, copy: Some(copy) } => {
+            vec![note(safe!("-- {file} was cut after it was copied to {copy} --"), file)]
+        }
+        follow::Event::Problem { file, message } => vec![note(safe!("-- {file}: {message} --"), file)],
+    }
 }
 
 /// The lines of a record.
@@ -111,7 +115,7 @@ pub fn split(record: Record) -> Vec<LogLine> {
     record.text.into_iter().enumerate().map(line).collect()
 }
 
-fn note(file: SafeText, text: SafeText) -> LogLine {
+fn note(text: SafeText, file: SafeText) -> LogLine {
     let none = SafeText::default;
     LogLine {
         file,
@@ -131,39 +135,6 @@ const LAST: usize = 500;
 /// How many older ones come at once.
 const OLDER: usize = 2_000;
 
-impl Source for Follower {
-    fn poll(&mut self) -> Vec<News> {
-        let news = |event| match event {
-            follow::Event::Record(record) => News::Record(record),
-            follow::Event::Rotated { file } => {
-                News::Note { text: safe!("-- {file} was rotated, a new one follows --"), file }
-            }
-            follow::Event::Truncated { file, copy: None } => {
-                News::Note { text: safe!("-- {file} was cut; lines may be missing here --"), file }
-            }
-            follow::Event::Truncated { file, copy: Some(copy) } => {
-                News::Note { text: safe!("-- {file} was cut after it was copied to {copy} --"), file }
-            }
-            follow::Event::Problem { file, message } => {
-                News::Note { text: safe!("-- {file}: {message} --"), file }
-            }
-        };
-        Follower::poll(self).into_iter().map(news).collect()
-    }
-
-    fn behind(&self) -> bool {
-        Follower::behind(self)
-    }
-
-    fn has_older(&self) -> Option<bool> {
-        Follower::has_older(self)
-    }
-
-    fn older(&mut self, most: usize) -> Vec<Record> {
-        Follower::older(self, most)
-    }
-}
-
 /// What the configuration says is to be followed; else the logs in the log folder.
 pub fn patterns(layout: &Layout, config: &Config) -> Vec<PathBuf> {
     let mut patterns: Vec<PathBuf> = config.log.files.iter().map(PathBuf::from).collect();
@@ -174,11 +145,7 @@ pub fn patterns(layout: &Layout, config: &Config) -> Vec<PathBuf> {
 }
 
 /// Follows that.
-pub fn follow(
-    layout: &Layout,
-    config: &Config,
-    zone: Zone,
-) -> impl FnOnce() -> Box<dyn Source> + Send + 'static {
+pub fn follow(layout: &Layout, config: &Config, zone: Zone) -> impl FnOnce() -> Follower + Send + 'static {
     let patterns = patterns(layout, config);
-    move || Box::new(Follower::open(&patterns, zoned(zone), LAST))
+    move || Follower::open(&patterns, zoned(zone), LAST)
 }

@@ -1,11 +1,13 @@
 //! See `host::tail`.
 
 use super::open::{information, named};
-use crate::host::tail::FileId;
+use crate::host::tail::{FileId, Woken};
 use std::fs::File;
 use std::io;
 use std::os::windows::fs::FileExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::time::Duration;
 
 pub fn identity(file: &File) -> io::Result<FileId> {
     let info = information(file)?;
@@ -22,4 +24,39 @@ pub fn identity_at(path: &Path) -> io::Result<Option<FileId>> {
 
 pub fn read_at(file: &File, at: u64, into: &mut [u8]) -> io::Result<usize> {
     file.seek_read(into, at)
+}
+
+/// Whether somebody has rung since the last wait.
+type Rung = Arc<(Mutex<bool>, Condvar)>;
+
+pub struct Watch(Rung);
+
+pub struct Bell(Rung);
+
+impl Watch {
+    pub fn new() -> io::Result<(Watch, Bell)> {
+        let rung = Rung::default();
+        Ok((Watch(Arc::clone(&rung)), Bell(rung)))
+    }
+
+    /// Files are looked at from time to time here: a writer's handle may be told of only when it is closed.
+    pub fn set(&mut self, _folders: &[PathBuf], _files: &[PathBuf], _open: &[&File]) -> bool {
+        false
+    }
+
+    pub fn wait(&mut self, most: Duration) -> Woken {
+        let (rung, bell) = &*self.0;
+        let rung = rung.lock().unwrap_or_else(PoisonError::into_inner);
+        let waited = bell.wait_timeout_while(rung, most, |rung| !*rung);
+        let (mut rung, _) = waited.unwrap_or_else(PoisonError::into_inner);
+        if std::mem::take(&mut *rung) { Woken::Rung } else { Woken::Not }
+    }
+}
+
+impl Bell {
+    pub fn ring(&self) {
+        let (rung, bell) = &*self.0;
+        *rung.lock().unwrap_or_else(PoisonError::into_inner) = true;
+        bell.notify_all();
+    }
 }

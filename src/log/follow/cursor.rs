@@ -71,3 +71,8 @@ pub(super) fn read_at(file: &mut File, at: u64, len: usize) -> io::Result<Vec<u8
     file.take(len as u64).read_to_end(&mut bytes)?;
     Ok(bytes)
 }
+
+/// As a length in memory.
+pub(super) fn len_of(n: u64) -> usize {
+    usize::try_from(n).unwrap_or(usize::MAX)
+}

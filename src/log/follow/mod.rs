@@ -2,37 +2,49 @@
 //! made again, rewritten in place at the same size. Loses and doubles nothing, or says that it may have (PROMISES.md,
 //! P17). Called by the console and `pcm log`, which call [`Follower::poll`] again and again.
 //!
-//! `one` reads a single file and notices that what it has read is no longer there; `patterns` lists names; `names` decides
-//! which file is which; `resume` goes on where another follower was cut off, by its `cursor`s.
+//! `one` reads a single file and notices that what it has read is no longer there, by its `print`; `patterns` lists names; `names` decides
+//! which file is which; `resume` goes on where another follower was cut off, by its `cursor`s; `pace` looks when there is
+//! something to see.
 
 mod cursor;
 mod names;
 mod one;
+mod pace;
 mod patterns;
+mod print;
 mod resume;
 
 pub use cursor::Cursor;
+pub use pace::Pace;
 pub use patterns::{Patterns, is_packed, rotated};
 
 use super::{Record, Zoned, merge};
 use crate::host::tail::{self, FileId};
 use crate::text::SafeText;
 use names::TakenUp;
-use one::{Followed, Print, Relation, Step};
+use one::{Followed, Relation, Step};
+use print::Print;
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::fs::File;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 /// How much one poll reads of one file, and of all.
 const FILE_BYTES: usize = 512 * 1024;
 const POLL_BYTES: usize = 4 << 20;
-/// A file that has lost its name is read for so many more polls: its writer may not know yet.
-const GRACE_POLLS: u32 = 100;
+/// A file that has lost its name is read for so long: its writer may not know yet.
+const GRACE: Duration = Duration::from_secs(30);
 /// Too little of a file to recognise a copy by.
 const RECOGNISABLE: u64 = 64;
-/// For so many polls a file too small to be recognised may be a copy that has just begun.
-const UNRECOGNISED_POLLS: u32 = 2;
+/// For so long a file too small to be recognised may be a copy that has just begun.
+const UNRECOGNISED: Duration = Duration::from_millis(600);
+/// Names are looked at this often while files are read, and what waits for the next look waits so long.
+const NAMES: Duration = Duration::from_millis(250);
 const MOST_FILES: usize = 256;
+/// So many that have lost their names are read on.
+const MOST_RETIRED: usize = 64;
+/// So many copies are looked at for the next one that is made over them.
+const MOST_COPIES: usize = 8;
 /// So much text of older records is told at once.
 const OLDER_BYTES: usize = 1 << 20;
 
@@ -73,14 +85,24 @@ struct Copied {
     print: Print,
 }
 
+/// Whether a file that was written over is a copy of another one.
+enum Again {
+    /// It is.
+    Copy,
+    /// The next look will tell.
+    Perhaps,
+    /// It is not.
+    No,
+}
+
 /// Follows the files of some patterns.
 pub struct Follower {
     patterns: Patterns,
     zone: Zoned,
     files: Vec<Followed>,
     copies: Vec<Copied>,
-    /// Files too small to be told from the beginning of a copy, and for how many polls they have been.
-    small: HashMap<FileId, u32>,
+    /// Files too small to be told from the beginning of a copy, and since when.
+    small: HashMap<FileId, Duration>,
     /// How rotated forms of the files begin, by folder.
     stems: HashSet<(PathBuf, String)>,
     /// What stood beside the files at the last poll.
@@ -89,6 +111,15 @@ pub struct Follower {
     problems: HashMap<PathBuf, String>,
     behind: bool,
     turn: usize,
+    /// The time of this look, since any moment.
+    now: Duration,
+    /// When names were looked at last, which they have not been since a file was read.
+    names: Duration,
+    is_stale: bool,
+    /// A file was found of which too little is known.
+    waits: bool,
+    /// What was found at that time.
+    paths: Vec<PathBuf>,
     /// Records that were not told were in a file that is not followed any more.
     lost_older: bool,
 }
@@ -135,6 +166,11 @@ impl Follower {
             problems: HashMap::new(),
             behind: false,
             turn: 0,
+            now: Duration::ZERO,
+            names: Duration::ZERO,
+            is_stale: true,
+            waits: false,
+            paths: Vec::new(),
             lost_older: false,
         }
     }
@@ -145,10 +181,23 @@ impl Follower {
         read.filter_map(|file| file.cursor().ok()).collect()
     }
 
-    /// What is new. Never waits, and does a bounded amount of work: while [`Follower::behind`] there is more to be had
-    /// at once.
-    pub fn poll(&mut self) -> Vec<Event> {
-        self.behind = false;
+    /// What is new in the files that were found, without a look at names: for whoever knows that none has changed. From time
+    /// to time there is one all the same.
+    pub fn read_on(&mut self, now: Duration) -> Vec<Event> {
+        if self.waits || !self.copies.is_empty() || now.saturating_sub(self.names) >= NAMES {
+            return self.poll(now);
+        }
+        (self.now, self.behind, self.is_stale) = (now, false, true);
+        let mut budget = POLL_BYTES;
+        self.read_all(&mut budget);
+        self.queue.drain(..).collect()
+    }
+
+    /// What is new at this time, which is since any moment and never goes back. Never waits, and does a bounded amount of
+    /// work: while [`Follower::behind`] there is more to be had at once.
+    pub fn poll(&mut self, now: Duration) -> Vec<Event> {
+        (self.now, self.behind) = (now, false);
+        (self.names, self.is_stale, self.waits) = (now, false, false);
         let names = self.sort_names();
         let mut budget = POLL_BYTES;
         self.read_all(&mut budget);
@@ -157,11 +206,11 @@ impl Follower {
             match self.take_up(found) {
                 TakenUp::Followed => {
                     let last = self.files.len() - 1;
-                    self.files[last].retired = Some(GRACE_POLLS);
+                    self.files[last].retired = Some(now + GRACE);
                     self.read_one(last, &mut budget);
                 }
                 TakenUp::Not => {}
-                TakenUp::Later => drop(self.beside.remove(&id)),
+                TakenUp::Later => self.later(id),
             }
         }
         for found in names.fresh {
@@ -169,11 +218,17 @@ impl Follower {
             match self.take_up(found) {
                 TakenUp::Followed => self.read_one(self.files.len() - 1, &mut budget),
                 TakenUp::Not => {}
-                TakenUp::Later => drop(self.beside.remove(&id)),
+                TakenUp::Later => self.later(id),
             }
         }
         self.drop_retired();
         self.queue.drain(..).collect()
+    }
+
+    /// It is looked at again as if it were new.
+    fn later(&mut self, id: FileId) {
+        self.beside.remove(&id);
+        self.waits = true;
     }
 
     /// Whether the last poll stopped because it had done enough, not because there was nothing left.
@@ -181,12 +236,33 @@ impl Follower {
         self.behind
     }
 
+    /// When the next poll has something to do although nothing has changed: something is held that may go on, or waits for
+    /// what cannot be known yet.
+    pub fn due(&self) -> Option<Duration> {
+        let waits = |file: &Followed| file.retired.is_some() && !file.copied;
+        let names = self.is_stale || !self.small.is_empty() || self.files.iter().any(waits);
+        let names = names.then_some(self.names + NAMES);
+        self.files.iter().filter_map(Followed::due).chain(names).min()
+    }
+
+    /// Folders whose names count, files by their names, and those that have none any more.
+    pub fn watched(&self) -> (Vec<PathBuf>, &[PathBuf], impl Iterator<Item = &File>) {
+        let unnamed = self.files.iter().filter(|file| file.retired.is_some()).map(Followed::open);
+        (self.patterns.folders(), &self.paths, unnamed)
+    }
+
+    /// A poll a moment after the last one, long enough for whatever waits for one.
+    #[cfg(test)]
+    pub fn look(&mut self) -> Vec<Event> {
+        self.poll(self.now + Duration::from_millis(300))
+    }
+
     /// Reads on until nothing is left, and gives out what waits for further lines: for a reader who does not follow.
     #[cfg(test)]
     pub fn finish(mut self) -> Vec<Event> {
-        let mut events = self.poll();
+        let mut events = self.poll(self.now);
         while self.behind {
-            events.extend(self.poll());
+            events.extend(self.poll(self.now));
         }
         for file in &mut self.files {
             events.extend(file.finish().into_iter().map(Event::Record));
@@ -251,11 +327,28 @@ impl Follower {
         self.queue.push_back(Event::Problem { file: one::name_of(path), message: SafeText::new(message) });
     }
 
+    /// Those that have lost their names first, because what is in them is older, and copies last: what one is a copy of is
+    /// known by what was read of the others.
     fn read_all(&mut self, budget: &mut usize) {
-        let count = self.files.len();
         self.turn = self.turn.wrapping_add(1);
-        for step in 0..count {
-            self.read_one((self.turn + step) % count, budget);
+        let (behind, first) = self.files.split_at(self.turn % self.files.len().max(1));
+        let kind = |file: &Followed| (file.is_copy, file.retired.is_none());
+        let mut ids: Vec<_> = first.iter().chain(behind).map(|file| (kind(file), file.id)).collect();
+        ids.sort_by_key(|(kind, _)| *kind);
+        let begin = self.queue.len();
+        for ((is_copy, _), id) in ids {
+            let Some(index) = self.files.iter().position(|file| file.id == id) else { continue };
+            let told = self.queue.len();
+            self.read_one(index, budget);
+            let is_cut = |event: &Event| matches!(event, Event::Truncated { .. });
+            if is_copy
+                && self.queue.get(told).is_some_and(is_cut)
+                && let Some(cut) = self.queue.range(begin..told).position(is_cut)
+            {
+                // It was copied and cut before what the log itself holds now was written.
+                let (copy, log) = (self.queue.split_off(told), self.queue.split_off(begin + cut));
+                self.queue.extend(copy.into_iter().chain(log));
+            }
         }
     }
 
@@ -266,15 +359,28 @@ impl Follower {
         // A file can be rewritten again and again; the next poll is soon enough for the third time.
         for _ in 0..2 {
             if self.files[index].copied {
-                break;
+                if !self.files[index].is_overwritten() {
+                    break;
+                }
+                self.rewritten(index);
+                continue;
             }
             let mut records = Vec::new();
             let file = &mut self.files[index];
-            let step = file.advance(&mut share, &mut records);
+            let step = file.advance(self.now, &mut share, &mut records);
             self.queue.extend(records.into_iter().map(Event::Record));
             match step {
                 Ok(Step::Current) => {
                     let file = &mut self.files[index];
+                    if file.is_copy {
+                        // It was whole before that was cut of which it is a copy.
+                        let records = file.finish();
+                        self.queue.extend(records.into_iter().map(Event::Record));
+                        if std::mem::take(&mut file.was_unknown) {
+                            let copy = Some(one::name_of(&file.path));
+                            self.queue.push_back(Event::Truncated { file: file.name.clone(), copy });
+                        }
+                    }
                     if std::mem::take(&mut file.renamed) {
                         self.queue.push_back(Event::Rotated { file: file.name.clone() });
                     }
@@ -297,8 +403,24 @@ impl Follower {
 
     /// What was read of a file is no longer in it. If a copy of it is at hand, reading goes on there and nothing is lost.
     fn rewritten(&mut self, index: usize) {
-        if self.is_copied_again(index) {
-            return;
+        if self.files[index].is_copy {
+            // What was read of it stands before whatever is said next.
+            let records = self.files[index].finish();
+            self.queue.extend(records.into_iter().map(Event::Record));
+        }
+        self.tell_passed(index);
+        let stands = self.files[index].as_it_is();
+        match self.copied_again(index) {
+            Again::Copy => return self.set_copied(index, stands),
+            Again::Perhaps => {
+                self.files[index].perhaps = Some(stands);
+                return;
+            }
+            Again::No => {
+                // Whose it is was never seen: what came before it, and after it, may be missing.
+                let file = &mut self.files[index];
+                (file.copied, file.was_unknown) = (false, file.is_copy);
+            }
         }
         let file = &mut self.files[index];
         if let Some(records) = file.cut_at_its_end() {
@@ -306,10 +428,13 @@ impl Follower {
             self.queue.push_back(Event::Truncated { file: file.name.clone(), copy: None });
             return;
         }
-        let (print, mut parser) = file.start_again(&self.zone);
+        // What stood in it and was not read yet is in its copy, too.
+        let whole = file.stands.take();
+        let (print, mut parser) = file.start_again(&self.zone, stands);
+        let whole = whole.filter(|whole| whole.offset > print.offset).unwrap_or_else(|| print.clone());
         let unread = file.take_unread();
         let (path, name) = (file.path.clone(), file.name.clone());
-        match self.find_copy(&path, &print) {
+        match self.find_copy(&path, &whole) {
             Some((copy_path, copy, id)) => {
                 self.copies.retain(|copy| copy.id != id);
                 // What was still being read of the copy before, under the same name, is in it no more.
@@ -320,7 +445,8 @@ impl Follower {
                 }
                 let told = Event::Truncated { file: name.clone(), copy: Some(one::name_of(&copy_path)) };
                 let mut copy = Followed::go_on(copy_path, name, copy, id, print, parser);
-                copy.retired = Some(GRACE_POLLS);
+                (copy.retired, copy.is_copy) = (Some(self.now + GRACE), true);
+                copy.stands = Some(copy.as_it_is());
                 // In the copy it stands at the same places.
                 copy.set_unread(unread);
                 self.files.push(copy);
@@ -340,30 +466,60 @@ impl Follower {
 
     /// Whether a file that has lost its name, or was the copy of another, was overwritten with the next copy: it is told
     /// from where it was copied.
-    fn is_copied_again(&mut self, index: usize) -> bool {
-        let Ok((mut file, len)) = self.files[index].handle() else { return false };
-        // Under a name that is followed, too little to be recognised is told as what it is.
-        if self.files[index].retired.is_none() && len < RECOGNISABLE {
-            return false;
+    fn copied_again(&mut self, index: usize) -> Again {
+        let Ok((mut file, len)) = self.files[index].handle() else { return Again::No };
+        let retired = self.files[index].retired.is_some();
+        let mut others: Vec<_> =
+            self.files.iter_mut().enumerate().filter(|(other, _)| *other != index).map(|(_, f)| f).collect();
+        if !retired {
+            // Under a name that is followed, too little to be recognised is told as what it is; and it is no copy of its
+            // own copies.
+            if len < RECOGNISABLE {
+                return Again::No;
+            }
+            others.retain(|other| other.retired.is_none());
         }
-        let mut others = self.files.iter_mut().enumerate().filter(|(other, _)| *other != index);
-        if !others.any(|(_, other)| other.relation_to(&mut file, len) == Relation::Copy) {
-            return false;
+        let is_copy = others
+            .iter_mut()
+            .any(|o| o.relation_to(&mut file, len) == Relation::Copy || o.was(&mut file, len));
+        if is_copy {
+            return Again::Copy;
         }
+        // What stands there was not read of it yet, and may be cut before it is.
+        let unread = |o: &mut Followed| {
+            o.retired.is_none() && (!o.print.tells() || o.is_overwritten()) && o.begins_with(&mut file, len)
+        };
+        let perhaps = retired && (len < RECOGNISABLE || others.into_iter().any(unread));
+        if perhaps { Again::Perhaps } else { Again::No }
+    }
+
+    /// It was not known last time whose copy a file is. If it is another one by now, and what stood in it was not told of
+    /// the log either, that is gone.
+    fn tell_passed(&mut self, index: usize) {
+        let Some(passed) = self.files[index].perhaps.take() else { return };
+        let Ok((mut file, _)) = self.files[index].handle() else { return };
+        if !passed.is_in(&mut file) && !self.files.iter().any(|file| file.has_told(&passed)) {
+            self.queue.push_back(Event::Truncated { file: self.files[index].name.clone(), copy: None });
+        }
+    }
+
+    /// It is read no more, as long as nothing else is written over it.
+    fn set_copied(&mut self, index: usize, stands: Print) {
         let records = self.files[index].finish();
         self.queue.extend(records.into_iter().map(Event::Record));
         let this = &mut self.files[index];
-        this.print = Print::of(&mut file, len).unwrap_or_default();
-        (this.copied, this.retired) = (true, Some(0));
-        true
+        this.print = stands;
+        (this.copied, this.is_copy) = (true, true);
+        this.retired = Some(if this.retired.is_some() { self.now + GRACE } else { Duration::ZERO });
     }
 
     /// The longest of the files beside `path` that begin as the lost one did and hold at least all that was read of it.
     fn find_copy(&mut self, path: &Path, print: &Print) -> Option<(PathBuf, File, FileId)> {
         let copies = patterns::siblings(path).into_iter().filter_map(|sibling| {
             let id = tail::identity_at(&sibling).ok()??;
-            let is_read =
-                |f: &mut Followed| f.id == id && !f.copied && !(f.retired.is_some() && f.is_overwritten());
+            let is_read = |f: &mut Followed| {
+                f.id == id && !f.copied && !(f.retired.is_some() && (f.is_overwritten() || !f.print.tells()))
+            };
             if self.files.iter_mut().any(is_read) {
                 return None;
             }
@@ -375,26 +531,45 @@ impl Follower {
     }
 
     fn drop_retired(&mut self) {
+        // Of a log that is rotated all the time those go first that lost their names first.
+        let mut until: Vec<Duration> = self.files.iter().filter_map(|file| file.retired).collect();
+        until.sort_unstable();
+        let surplus = until.len().saturating_sub(MOST_RETIRED);
+        let least = surplus.checked_sub(1).map_or(self.now, |last| until[last].max(self.now));
         let mut kept = Vec::with_capacity(self.files.len());
         for mut file in self.files.drain(..) {
-            if file.retired == Some(0) {
+            let is_over = file.retired.is_some_and(|until| until <= least);
+            if is_over {
                 self.lost_older |= file.take_unread().is_some();
             }
-            match &mut file.retired {
-                Some(0) if file.copied => {
-                    if let Ok((handle, _)) = file.handle() {
-                        let Followed { path, id, print, .. } = file;
-                        self.copies.push(Copied { path, id, file: handle, print });
-                    }
-                }
-                Some(0) => self.queue.extend(file.finish().into_iter().map(Event::Record)),
-                Some(polls) => {
-                    *polls -= 1;
-                    kept.push(file);
-                }
-                None => kept.push(file),
+            if !is_over {
+                kept.push(file);
+                continue;
+            }
+            if !file.copied {
+                self.queue.extend(file.finish().into_iter().map(Event::Record));
+            }
+            let is_followed = self.patterns.name(&file.path);
+            if file.is_copy && !is_followed && names::leads_to(&file.path, file.id) {
+                // The next copy may be made over it before anything of that was seen in the log.
+                file.print = file.as_it_is();
+                (file.copied, file.retired) = (true, Some(self.now + GRACE));
+                kept.push(file);
+            } else if file.copied
+                && is_followed
+                && let Ok((handle, _)) = file.handle()
+            {
+                let Followed { path, id, print, .. } = file;
+                self.copies.push(Copied { path, id, file: handle, print });
             }
         }
+        // Those that were made first are those that nothing is written over any more.
+        let mut surplus = kept.iter().filter(|file| file.copied).count().saturating_sub(MOST_COPIES);
+        kept.retain(|file| {
+            let stays = !file.copied || surplus == 0;
+            surplus -= usize::from(!stays);
+            stays
+        });
         self.files = kept;
     }
 }

@@ -1,7 +1,8 @@
 //! Which file is which: names change, files get other names, copies appear. Called once a poll.
 
-use super::one::{self, Followed, Print, Relation};
-use super::{Copied, Event, Follower, GRACE_POLLS, MOST_FILES, RECOGNISABLE, UNRECOGNISED_POLLS, patterns};
+use super::one::{self, Followed, Relation};
+use super::print::Print;
+use super::{Copied, Event, Follower, GRACE, MOST_FILES, RECOGNISABLE, UNRECOGNISED, patterns};
 use crate::host::tail::{self, FileId};
 use std::fs::File;
 use std::path::{Path, PathBuf};
@@ -44,6 +45,7 @@ impl Follower {
         let mut copies_seen = Vec::new();
         let (paths, mut unsure) = self.candidates();
         self.remember_stems(&paths);
+        self.paths.clone_from(&paths);
         for path in paths {
             let Ok(id) = self.identity(&path) else {
                 unsure.extend(path.parent().map(Path::to_owned));
@@ -88,8 +90,8 @@ impl Follower {
             .map(|copy| (copy.path.clone(), copy.id))
             .collect();
         for (path, id) in unnamed {
-            // It may have grown on its own before it lost its name.
-            if self.is_still_a_copy(&path, id) {
+            // It may have grown on its own before it lost its name. Under a name that nobody follows it is of no interest.
+            if !self.patterns.name(&path) || self.is_still_a_copy(&path, id) {
                 self.copies.retain(|copy| copy.id != id);
             }
         }
@@ -97,7 +99,7 @@ impl Follower {
         for (file, seen) in self.files.iter_mut().zip(seen) {
             if !seen && file.retired.is_none() && is_sure(&file.path) {
                 file.renamed = true;
-                file.retired = Some(GRACE_POLLS);
+                file.retired = Some(self.now + GRACE);
             }
         }
         let between = self.between(&fresh);
@@ -239,9 +241,8 @@ impl Follower {
             return TakenUp::Later;
         }
         if len < RECOGNISABLE && self.files.iter().any(|f| f.print.offset >= RECOGNISABLE) {
-            let polls = self.small.entry(id).or_default();
-            *polls += 1;
-            if *polls <= UNRECOGNISED_POLLS {
+            let since = *self.small.entry(id).or_insert(self.now);
+            if self.now.saturating_sub(since) < UNRECOGNISED {
                 return TakenUp::Later;
             }
         }
@@ -253,7 +254,7 @@ impl Follower {
         for original in &mut self.files {
             match original.relation_to(&mut file, len) {
                 Relation::None => {}
-                _ if original.retired.is_some() && original.print.is_in(&mut file) => {
+                _ if original.retired.is_some() && !original.copied && original.print.is_in(&mut file) => {
                     // Replaced by a file that holds the same and perhaps more: go on there.
                     original.move_to(&path, file, id);
                     return TakenUp::Not;
@@ -282,7 +283,7 @@ impl Follower {
     }
 }
 
-fn leads_to(path: &Path, id: FileId) -> bool {
+pub(super) fn leads_to(path: &Path, id: FileId) -> bool {
     tail::identity_at(path).is_ok_and(|found| found == Some(id))
 }
 

@@ -1,6 +1,7 @@
 //! One file that is followed: reading on, and noticing that what was read is no longer there. Called by `log::follow`.
 
-use super::cursor::{Cursor, read_at};
+use super::cursor::{Cursor, len_of, read_at};
+use super::print::{PRINT, Print};
 use crate::host::tail::{self, FileId};
 use crate::log::encoding::{Decoding, TELLING};
 use crate::log::parse::Parser;
@@ -12,10 +13,9 @@ use std::collections::VecDeque;
 use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 const CHUNK: usize = 64 * 1024;
-/// How much of the beginning and of the end of what was read is remembered.
-const PRINT: usize = 1024;
 /// Looking for the last records starts with this much of the end of a file, and stops at that much.
 const FIRST_WINDOW: u64 = 128 * 1024;
 const LAST_WINDOW: u64 = 32 << 20;
@@ -26,50 +26,13 @@ const MOST_COUNTED: u64 = 64 << 20;
 /// More records than these are not held at once: they are read from where they begin, as if they came now.
 const MOST_HELD: usize = 5_000;
 
-/// A line that has not got its end for so many polls is shown as it stands.
-const UNFINISHED_POLLS: u32 = 3;
-
-/// What a file is recognised by: how much of it was read, and both ends of that.
-#[derive(Debug, Clone, Default)]
-pub struct Print {
-    /// Bytes read.
-    pub offset: u64,
-    head: Vec<u8>,
-    tail: Vec<u8>,
-}
-
-impl Print {
-    /// Of the first `offset` bytes of a file.
-    pub fn of(file: &mut File, offset: u64) -> io::Result<Print> {
-        let head = read_at(file, 0, PRINT.min(len_of(offset)))?;
-        let end = offset.min(PRINT as u64);
-        let tail = read_at(file, offset - end, len_of(end))?;
-        Ok(Print { offset, head, tail })
-    }
-
-    /// Whether a file holds what was read, at the same place.
-    pub fn is_in(&self, file: &mut File) -> bool {
-        self.check(file).unwrap_or(false)
-    }
-
-    fn check(&self, file: &mut File) -> io::Result<bool> {
-        Ok(file.metadata()?.len() >= self.offset
-            && read_at(file, 0, self.head.len())? == self.head
-            && read_at(file, self.offset - self.tail.len() as u64, self.tail.len())? == self.tail)
-    }
-
-    fn add(&mut self, bytes: &[u8]) {
-        self.offset += bytes.len() as u64;
-        let room = PRINT - self.head.len();
-        // The head is only known while everything before it was read.
-        if self.head.len() as u64 == self.offset - bytes.len() as u64 {
-            self.head.extend_from_slice(&bytes[..room.min(bytes.len())]);
-        }
-        self.tail.extend_from_slice(&bytes[bytes.len().saturating_sub(PRINT)..]);
-        let surplus = self.tail.len().saturating_sub(PRINT);
-        self.tail.drain(..surplus);
-    }
-}
+/// A record that could have got further lines is complete when nothing has come for so long: who writes one in pieces writes
+/// them at once.
+const QUIET: Duration = Duration::from_millis(20);
+/// A line that has not got its end is shown as it stands after so long: somebody may be asked something, and waits.
+const UNFINISHED: Duration = Duration::from_millis(750);
+/// In a file that has lost its name it gets none.
+const ENDED: Duration = Duration::from_millis(500);
 
 /// How far [`Followed::advance`] came.
 pub enum Step {
@@ -100,21 +63,44 @@ pub struct Followed {
     pub name: SafeText,
     pub id: FileId,
     pub print: Print,
-    /// It has lost its name: polls until it is given up.
-    pub retired: Option<u32>,
+    /// What was read of it before it was written over.
+    before: Print,
+    /// What stood in it when it was not known whose copy it is.
+    pub perhaps: Option<Print>,
+    /// What stood in it when it was begun again: until that is read it may be written over once more.
+    pub stands: Option<Print>,
+    /// It is a copy of something that was cut before anybody read it, and is not told to its end yet.
+    pub was_unknown: bool,
+    /// It is a copy of another one that was cut.
+    pub is_copy: bool,
+    /// It has lost its name: when it is given up.
+    pub retired: Option<Duration>,
     /// It was overwritten with a copy of another one that is followed, and is not read any more.
     pub copied: bool,
     /// It has another name or none since the last time that this was told.
     pub renamed: bool,
     file: File,
     parser: Parser,
-    idle: u32,
+    /// When something came last, if it was looked at, and what was done since because nothing more came.
+    grew: Option<Duration>,
+    stage: Stage,
     older: Older,
     /// Older records that were read and not told yet.
     pub held: VecDeque<Record>,
     /// Everything before this byte was given out when that was known last.
     told: u64,
     cursor: Option<Cursor>,
+}
+
+/// What is still to be done with what came last.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Stage {
+    /// A record may go on.
+    Open,
+    /// A line may.
+    Flushed,
+    /// Nothing.
+    Done,
 }
 
 /// Older records of a file that were not told: where they are, and those that were read already.
@@ -161,12 +147,18 @@ impl Followed {
             name,
             id,
             print,
+            before: Print::default(),
+            perhaps: None,
+            stands: None,
+            was_unknown: false,
+            is_copy: false,
             retired: None,
             copied: false,
             renamed: false,
             file,
             parser,
-            idle: 0,
+            grew: None,
+            stage: Stage::Open,
             older: Older::None,
             held: VecDeque::new(),
             told: 0,
@@ -335,12 +327,23 @@ impl Followed {
 
     /// Reads on. What comes is given out only if everything before it is still what it was, so that a file rewritten in
     /// between is not taken for a longer one.
-    pub fn advance(&mut self, share: &mut usize, records: &mut Vec<Record>) -> io::Result<Step> {
+    pub fn advance(
+        &mut self,
+        now: Duration,
+        share: &mut usize,
+        records: &mut Vec<Record>,
+    ) -> io::Result<Step> {
         let mut idle = true;
         loop {
             let chunk = read_at(&mut self.file, self.print.offset, CHUNK.min(*share))?;
             if !self.print.check(&mut self.file)? {
                 return Ok(Step::Changed);
+            }
+            if let Some(stands) = &self.stands {
+                if !stands.check(&mut self.file)? {
+                    return Ok(Step::Changed);
+                }
+                self.stands.take_if(|stands| stands.offset <= self.print.offset);
             }
             if chunk.is_empty() {
                 break;
@@ -348,21 +351,49 @@ impl Followed {
             idle = false;
             self.parser.push(&chunk, records);
             self.print.add(&chunk);
-            *share -= chunk.len();
+            // Much of a hole is read at once: its writer goes on behind it.
+            let is_hole = self.parser.is_empty() && chunk.iter().all(|byte| *byte == 0);
+            *share -= if is_hole { chunk.len() / 16 } else { chunk.len() };
         }
         if self.file.metadata()?.len() > self.print.offset {
             return Ok(Step::More);
         }
-        self.idle = if idle { self.idle.saturating_add(1) } else { 0 };
-        match (self.idle, self.retired) {
-            // Nothing has come for a whole poll: a record that could have got further lines is complete.
-            (1, _) => self.parser.flush(records),
-            (2, Some(_)) => self.parser.finish(records),
-            // Somebody is asked something, and waits.
-            (UNFINISHED_POLLS, None) => self.parser.flush_line(records),
-            _ => {}
+        if !idle || self.grew.is_none() {
+            (self.grew, self.stage) = (Some(now), Stage::Open);
+        }
+        let quiet = now.saturating_sub(self.grew.unwrap_or(now));
+        if self.stage == Stage::Open && quiet >= QUIET {
+            self.parser.flush(records);
+            self.stage = Stage::Flushed;
+        }
+        if self.stage == Stage::Flushed && self.retired.is_some() && quiet >= ENDED {
+            self.parser.finish(records);
+            self.stage = Stage::Done;
+        }
+        if self.stage == Stage::Flushed && quiet >= UNFINISHED {
+            self.parser.flush_line(records);
+            self.stage = Stage::Done;
         }
         Ok(Step::Current)
+    }
+
+    /// When something held is to be told if nothing comes.
+    pub fn due(&self) -> Option<Duration> {
+        if self.copied || self.parser.is_empty() {
+            return None;
+        }
+        let after = match self.stage {
+            Stage::Open => QUIET,
+            Stage::Flushed if self.retired.is_some() => ENDED,
+            Stage::Flushed => UNFINISHED,
+            Stage::Done => return None,
+        };
+        self.grew.map(|grew| grew + after)
+    }
+
+    /// It, as it is open.
+    pub fn open(&self) -> &File {
+        &self.file
     }
 
     /// Everything that is still held.
@@ -409,11 +440,7 @@ impl Followed {
     /// If the file only lost its end, goes on where it ends now. `None`: it has another beginning, or none.
     pub fn cut_at_its_end(&mut self) -> Option<Vec<Record>> {
         let len = self.file.metadata().ok()?.len();
-        let head = self.print.head.len().min(len_of(len));
-        let begins_alike = len < self.print.offset
-            && head >= 64
-            && read_at(&mut self.file, 0, head).ok()? == self.print.head[..head];
-        if !begins_alike {
+        if len == self.print.offset || !self.print.covers(&mut self.file, len) {
             return None;
         }
         self.print = Print::of(&mut self.file, len).ok()?;
@@ -425,10 +452,12 @@ impl Followed {
     }
 
     /// Starts at the beginning again. Returns what was read and the parser that read it.
-    pub fn start_again(&mut self, zone: &Zoned) -> (Print, Parser) {
-        (self.idle, self.told) = (0, 0);
+    pub fn start_again(&mut self, zone: &Zoned, stands: Print) -> (Print, Parser) {
+        self.stands = Some(stands);
+        (self.stage, self.told) = (Stage::Open, 0);
         let parser = std::mem::replace(&mut self.parser, Parser::new(self.name.clone(), zone.clone()));
-        (std::mem::take(&mut self.print), parser)
+        self.before = std::mem::take(&mut self.print);
+        (self.before.clone(), parser)
     }
 
     /// Goes on in another file that holds what was read of this one.
@@ -442,14 +471,41 @@ impl Followed {
 
     /// What another file of `len` bytes has to do with this one.
     pub fn relation_to(&mut self, other: &mut File, len: u64) -> Relation {
-        if self.print.offset < 64 {
+        if !self.print.tells() {
             return Relation::None;
         }
         let holds_all = len >= self.print.offset && self.print.is_in(other);
         if !self.print.is_in(&mut self.file) {
             // Truncated since the last look: all that is known is what was read.
-            return if holds_all { Relation::Copy } else { Relation::None };
+            return if holds_all || self.print.covers(other, len) { Relation::Copy } else { Relation::None };
         }
+        if self.begins_with(other, len) {
+            Relation::Copy
+        } else if holds_all {
+            Relation::Continues
+        } else {
+            Relation::None
+        }
+    }
+
+    /// Whether another file of `len` bytes is a copy of what stood in this one before it was written over, and was read: it
+    /// was copied, somebody wrote on, and all that was told before it was cut.
+    pub fn was(&self, other: &mut File, len: u64) -> bool {
+        self.before.covers(other, len)
+    }
+
+    /// Whether this was told of it, now or before it was written over.
+    pub fn has_told(&self, print: &Print) -> bool {
+        self.print.includes(print) || self.before.includes(print)
+    }
+
+    /// All that stands in it.
+    pub fn as_it_is(&self) -> Print {
+        self.handle().and_then(|(mut file, len)| Print::of(&mut file, len)).unwrap_or_default()
+    }
+
+    /// Whether another file of `len` bytes stands at the beginning of this one, read or not.
+    pub fn begins_with(&mut self, other: &mut File, len: u64) -> bool {
         let end = len.min(PRINT as u64);
         let mut same = |at: u64| {
             let (Ok(here), Ok(there)) =
@@ -460,13 +516,7 @@ impl Followed {
             here == there && here.len() == len_of(end)
         };
         // A file longer than this one is not equal to it at its own end.
-        if same(0) && same(len - end) {
-            Relation::Copy
-        } else if holds_all {
-            Relation::Continues
-        } else {
-            Relation::None
-        }
+        same(0) && same(len - end)
     }
 
     /// A file of which the first `at` bytes are known already.
@@ -541,8 +591,4 @@ impl Followed {
         }
         Ok(())
     }
-}
-
-fn len_of(n: u64) -> usize {
-    usize::try_from(n).unwrap_or(usize::MAX)
 }

@@ -4,7 +4,7 @@
 use super::cursor::Cursor;
 use super::one::Followed;
 use super::patterns::{Patterns, is_packed, rotated, siblings};
-use super::{Event, Follower, GRACE_POLLS, MOST_FILES, RECOGNISABLE};
+use super::{Event, Follower, GRACE, MOST_FILES, RECOGNISABLE};
 use crate::host::tail::{self, FileId};
 use crate::log::Zoned;
 use std::fs::File;
@@ -137,7 +137,7 @@ impl Follower {
     /// What was followed last has another name than the one that is written to.
     fn retire_last(&mut self) {
         if let Some(last) = self.files.last_mut() {
-            last.retired = Some(GRACE_POLLS);
+            last.retired = Some(self.now + GRACE);
         }
     }
 }

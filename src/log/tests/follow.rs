@@ -1,7 +1,9 @@
 //! Real files that grow: their last records, what is new, and what is older.
 
+mod pace;
 mod resumed;
 mod rotated;
+mod storm;
 
 use super::west;
 use crate::log::follow::{Event, Follower};
@@ -30,7 +32,7 @@ fn append_records(path: &Path, numbers: std::ops::Range<usize>) {
 fn told(follower: &mut Follower) -> Vec<String> {
     let mut told = Vec::new();
     loop {
-        for event in follower.poll() {
+        for event in follower.look() {
             told.push(match event {
                 Event::Record(r) => r.full_text().trim_start_matches("record ").to_owned(),
                 Event::Rotated { .. } => "R".to_owned(),
@@ -122,7 +124,7 @@ fn of_many_records_as_many_are_told_as_were_asked_for_and_few_at_once() {
     append(&f.log, "not at its end yet");
     for last in [5_001, 40_000, 60_001, 70_000] {
         let mut follower = f.follow(last);
-        let first = follower.poll().len();
+        let first = follower.look().len();
         assert!(first < 10_000 && follower.behind(), "{first} at once");
         let mut rest = Vec::new();
         for _ in 0..4 {
@@ -157,7 +159,7 @@ fn line_numbers_are_those_of_the_file_also_when_only_its_end_is_read() {
     append_records(&f.log, 0..5000);
     let mut follower = f.follow(2);
     let lines: Vec<u64> =
-        follower.poll().into_iter().map(|e| if let Event::Record(r) = e { r.line } else { 0 }).collect();
+        follower.look().into_iter().map(|e| if let Event::Record(r) = e { r.line } else { 0 }).collect();
     assert_eq!(lines, [4999, 5000]);
 }
 
@@ -252,7 +254,7 @@ fn one_poll_does_a_bounded_amount_of_work() {
     let f = Fixture::new();
     append_records(&f.log, 0..20_000);
     let mut follower = f.follow(usize::MAX);
-    let first = follower.poll().len();
+    let first = follower.look().len();
     assert!(first > 0 && first < 10_000 && follower.behind());
     assert_eq!(first + told(&mut follower).len(), 20_000);
 }

@@ -108,13 +108,13 @@ fn run(ops: &[Op], pattern: &str) -> Result<(), TestCaseError> {
                 half = Some(text[40..].to_owned());
                 next += 1;
             }
-            Op::Poll => tally.take(follower.poll()),
+            Op::Poll => tally.take(follower.look()),
             _ if !log.exists() => {}
             // What nobody has ever looked at cannot be missed.
             Op::Truncate | Op::RewriteSameSize | Op::CopyTruncate
                 if tally.told.range(first..).next().is_none() => {}
             Op::RenameWithin => {
-                tally.take(follower.poll());
+                tally.take(follower.look());
                 fs::rename(&log, other(".LOG")).unwrap();
             }
             // A pattern does not say what the first of its files is going to be called.
@@ -129,21 +129,21 @@ fn run(ops: &[Op], pattern: &str) -> Result<(), TestCaseError> {
             Op::CopyOnly => {
                 fs::copy(&log, other(".LOG")).unwrap();
                 // Looked at while it is still a copy: later nobody can tell whose it was.
-                tally.take(follower.poll());
+                tally.take(follower.look());
             }
             Op::CopyTruncate => {
                 fs::copy(&log, other(".LOG")).unwrap();
                 OpenOptions::new().write(true).open(&log).unwrap().set_len(0).unwrap();
-                tally.take(follower.poll());
+                tally.take(follower.look());
             }
             Op::DeleteAndMake => {
-                tally.take(follower.poll());
+                tally.take(follower.look());
                 fs::remove_file(&log).unwrap();
             }
             Op::Truncate => {
                 destroyed += untold;
                 OpenOptions::new().write(true).open(&log).unwrap().set_len(0).unwrap();
-                tally.take(follower.poll());
+                tally.take(follower.look());
             }
             Op::RewriteSameSize => {
                 let len = fs::metadata(&log).unwrap().len();
@@ -153,7 +153,7 @@ fn run(ops: &[Op], pattern: &str) -> Result<(), TestCaseError> {
                 let text: String = (next..next + count).map(line).collect();
                 fs::write(&log, text).unwrap();
                 next += count;
-                tally.take(follower.poll());
+                tally.take(follower.look());
             }
         }
     }
@@ -161,7 +161,7 @@ fn run(ops: &[Op], pattern: &str) -> Result<(), TestCaseError> {
         append(&log, &rest);
     }
     for _ in 0..4 {
-        tally.take(follower.poll());
+        tally.take(follower.look());
     }
     let twice: Vec<_> = tally.told.iter().filter(|(_, times)| **times > 1).collect();
     prop_assert!(twice.is_empty(), "told twice: {twice:?}");
@@ -196,11 +196,11 @@ fn what_pcm_itself_writes_and_rotates_is_told_once_and_in_order() {
             let now = super::at("2026-11-22T14:00:00Z") + chrono::TimeDelta::seconds(n);
             log.log(Level::Info, "PCM", &SafeText::new(&n.to_string()), now, 0).unwrap();
             if n % 7 == 0 {
-                got.extend(follower.poll());
+                got.extend(follower.look());
             }
         }
-        got.extend(follower.poll());
-        got.extend(follower.poll());
+        got.extend(follower.look());
+        got.extend(follower.look());
         let told: Vec<String> = got
             .into_iter()
             .filter_map(|e| if let Event::Record(r) = e { Some(r.full_text()) } else { None })

@@ -122,6 +122,35 @@ fn a_copy_that_is_seen_before_the_truncation_is_not_told_again() {
 }
 
 #[test]
+fn a_copy_that_is_written_over_before_the_log_was_looked_at_again_is_told_once() {
+    for looks in 0..2 {
+        let f = Fixture::new();
+        append(&f.log, "");
+        let mut follower = f.follow(0);
+        told(&mut follower);
+        append_records(&f.log, 0..10);
+        assert_eq!(told(&mut follower).len(), 10);
+        let copy = || assert!(fs::copy(&f.log, f.beside("PACMAN.LOG.1")).unwrap() > 0);
+        copy();
+        fs::write(&f.log, "").unwrap();
+        assert_eq!(told(&mut follower), ["C"]);
+        for _ in 0..looks {
+            assert!(told(&mut follower).is_empty());
+        }
+        append_records(&f.log, 10..20);
+        copy();
+        assert_eq!(told(&mut follower), (10..20).map(|n| n.to_string()).collect::<Vec<_>>(), "{looks}");
+        // The same between two looks: what was between them is gone with the copy, which is said once.
+        fs::write(&f.log, "").unwrap();
+        append_records(&f.log, 20..30);
+        copy();
+        let mut got = told(&mut follower);
+        assert_eq!(got.remove(0), "T", "{looks}");
+        assert_eq!(got, (20..30).map(|n| n.to_string()).collect::<Vec<_>>(), "{looks}");
+    }
+}
+
+#[test]
 fn truncating_without_a_copy_is_said() {
     let f = Fixture::new();
     append_records(&f.log, 0..10);
@@ -259,11 +288,11 @@ fn a_writer_that_rotates_while_it_is_followed_loses_and_doubles_nothing() {
                 done.store(true, std::sync::atomic::Ordering::SeqCst);
             });
             while !done.load(std::sync::atomic::Ordering::SeqCst) {
-                take(follower.poll());
+                take(follower.look());
             }
         });
         for _ in 0..5 {
-            take(follower.poll());
+            take(follower.look());
         }
         got.sort_unstable();
         let missing: Vec<_> = (0..2000).filter(|n| got.binary_search(n).is_err()).collect();

@@ -1,0 +1,96 @@
+//! When a follower looks: at once where the system tells of changes, else from time to time.
+
+use super::{Event, Follower};
+use crate::host::tail::{Watch, Woken};
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+/// How often files are looked at of which the system tells nothing.
+const LOOK: Duration = Duration::from_millis(250);
+/// How often all the others are, should it have told too little.
+const SURE: Duration = Duration::from_secs(60);
+/// A log that is written to all the time is not looked at more often than this.
+const REST: Duration = Duration::from_millis(10);
+
+/// Waits for a follower.
+pub struct Pace {
+    watch: Watch,
+    began: Instant,
+    /// The system tells of everything that is watched: these folders and files, and so many files without a name.
+    is_told: bool,
+    watched: (Vec<PathBuf>, Vec<PathBuf>, usize),
+    /// What the next look is for.
+    woken: Woken,
+    /// What may have changed before it was watched.
+    unwatched: Woken,
+    looked: Duration,
+}
+
+impl Pace {
+    /// Waits with this.
+    pub fn new(watch: Watch) -> Pace {
+        Pace {
+            watch,
+            began: Instant::now(),
+            is_told: false,
+            watched: (Vec::new(), Vec::new(), 0),
+            woken: Woken::Names,
+            unwatched: Woken::Not,
+            looked: Duration::ZERO,
+        }
+    }
+
+    /// What is new: [`Follower::poll`].
+    pub fn poll(&mut self, follower: &mut Follower) -> Vec<Event> {
+        self.looked = self.began.elapsed();
+        if self.is_told && self.woken != Woken::Names {
+            return follower.read_on(self.looked);
+        }
+        let events = follower.poll(self.looked);
+        let (folders, files, unnamed) = follower.watched();
+        let unnamed: Vec<_> = unnamed.collect();
+        let are_others = self.watched.1 != files || self.watched.2 != unnamed.len();
+        // A file may have been made anew under its name: names are watched anew whenever any has changed.
+        if self.watched.0 != folders || are_others || self.woken == Woken::Names {
+            self.is_told = self.watch.set(&folders, files, &unnamed);
+            self.unwatched = if self.watched.0 == folders { Woken::Files } else { Woken::Names };
+            self.watched = (folders, files.to_owned(), unnamed.len());
+        }
+        events
+    }
+
+    /// Waits until there may be something new, or somebody rings.
+    pub fn wait(&mut self, follower: &Follower) {
+        let now = self.began.elapsed();
+        if follower.behind() {
+            self.woken = Woken::Files;
+            return;
+        }
+        let unwatched = std::mem::replace(&mut self.unwatched, Woken::Not);
+        if self.is_told && unwatched > Woken::Not {
+            self.woken = unwatched;
+            return;
+        }
+        if let Some(rest) = (self.looked + REST).checked_sub(now) {
+            std::thread::sleep(rest);
+        }
+        let most = if self.is_told { SURE } else { LOOK };
+        let due = follower.due().map_or(most, |due| due.saturating_sub(self.began.elapsed()).min(most));
+        self.woken = self.watch.wait(due);
+        if self.woken == Woken::Not && due == most {
+            self.woken = Woken::Names;
+        }
+    }
+
+    /// Whether it waits for nothing but what the system tells.
+    #[cfg(test)]
+    pub fn is_quiet(&self) -> bool {
+        self.is_told && self.unwatched == Woken::Not
+    }
+
+    /// What it was woken by.
+    #[cfg(test)]
+    pub fn woken(&self) -> Woken {
+        self.woken
+    }
+}

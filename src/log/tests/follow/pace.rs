@@ -1,0 +1,131 @@
+//! Following without looking: the system tells of what changes, and where it does not, looks are counted.
+
+use super::{Fixture, append, append_records};
+use crate::host::tail::{Bell, Watch, Woken};
+use crate::log::follow::{Event, Follower, Pace};
+use std::fs;
+use std::time::{Duration, Instant};
+
+struct Looking {
+    follower: Follower,
+    pace: Pace,
+    _bell: Bell,
+}
+
+impl Looking {
+    fn at(follower: Follower) -> Looking {
+        let (watch, bell) = Watch::new().unwrap();
+        Looking { follower, pace: Pace::new(watch), _bell: bell }
+    }
+
+    /// Looks until this has been told, and by what each look was caused.
+    fn until(&mut self, wanted: &[&str]) -> Vec<Woken> {
+        let (mut told, mut woken) = (Vec::new(), Vec::new());
+        let began = Instant::now();
+        while told.len() < wanted.len() {
+            assert!(began.elapsed() < Duration::from_secs(50), "{told:?} {woken:?}");
+            for event in self.pace.poll(&mut self.follower) {
+                match event {
+                    Event::Record(record) => {
+                        told.push(record.full_text().trim_start_matches("record ").to_owned());
+                    }
+                    Event::Rotated { .. } => {}
+                    other => panic!("{other:?}"),
+                }
+            }
+            if told.len() < wanted.len() {
+                self.pace.wait(&self.follower);
+                woken.push(self.pace.woken());
+            }
+        }
+        assert_eq!(told, wanted);
+        woken
+    }
+
+    /// Looks until there is nothing to be done without a change.
+    fn settle(&mut self) {
+        loop {
+            assert!(self.pace.poll(&mut self.follower).is_empty());
+            if self.follower.due().is_none() && self.pace.is_quiet() {
+                return;
+            }
+            self.pace.wait(&self.follower);
+        }
+    }
+}
+
+/// A wait that nothing ends by itself within the test ends by what was done before it.
+#[cfg(target_os = "linux")]
+#[test]
+fn what_is_written_cut_renamed_or_made_wakes_and_nothing_else_does() {
+    let f = Fixture::new();
+    append_records(&f.log, 0..2);
+    let mut looking = Looking::at(f.follow(1));
+    looking.until(&["1"]);
+    looking.settle();
+    append_records(&f.log, 2..3);
+    assert!(!looking.until(&["2"]).contains(&Woken::Not), "the time was over first");
+    looking.settle();
+    fs::rename(&f.log, f.beside("PACMAN.LOG.1")).unwrap();
+    append_records(&f.beside("PACMAN.LOG.1"), 3..4);
+    append_records(&f.log, 4..5);
+    assert!(!looking.until(&["3", "4"]).contains(&Woken::Not), "the time was over first");
+    // A file that was made empty and gets its first line later, under a name that is followed.
+    let mut all = Looking::at(f.follow_all(0));
+    all.settle();
+    append(&f.beside("B.LOG"), "");
+    all.settle();
+    append_records(&f.beside("B.LOG"), 7..8);
+    assert!(!all.until(&["7"]).contains(&Woken::Not), "the time was over first");
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_file_whose_name_has_gone_is_still_told_of() {
+    use std::io::Write as _;
+    let f = Fixture::new();
+    append_records(&f.log, 0..1);
+    let mut looking = Looking::at(f.follow(1));
+    looking.until(&["0"]);
+    looking.settle();
+    let mut writer = fs::OpenOptions::new().append(true).open(&f.log).unwrap();
+    fs::remove_file(&f.log).unwrap();
+    // It is waited for its writer, and names are looked at all the time.
+    assert!(looking.pace.poll(&mut looking.follower).is_empty());
+    looking.pace.wait(&looking.follower);
+    writer.write_all(super::record(1).as_bytes()).unwrap();
+    looking.until(&["1"]);
+}
+
+/// Behind a link, and in a folder that comes later, files are looked at.
+#[cfg(unix)]
+#[test]
+fn what_the_system_does_not_tell_of_is_looked_at() {
+    let f = Fixture::new();
+    fs::create_dir(f.beside("real")).unwrap();
+    append_records(&f.beside("real/PACMAN.LOG"), 0..1);
+    std::os::unix::fs::symlink(f.beside("real/PACMAN.LOG"), &f.log).unwrap();
+    let mut looking = Looking::at(f.follow(1));
+    looking.until(&["0"]);
+    append_records(&f.beside("real/PACMAN.LOG"), 1..2);
+    looking.until(&["1"]);
+    let later = f.beside("later/PACMAN.LOG");
+    let mut looking = Looking::at(Follower::open(&[&later], super::west(0), 0));
+    assert!(looking.pace.poll(&mut looking.follower).is_empty());
+    fs::create_dir(later.parent().unwrap()).unwrap();
+    append_records(&later, 5..6);
+    looking.until(&["5"]);
+}
+
+#[test]
+fn who_rings_ends_a_wait_also_before_it_began() {
+    let (mut watch, bell) = Watch::new().unwrap();
+    bell.ring();
+    bell.ring();
+    assert_eq!(watch.wait(Duration::from_secs(50)), Woken::Rung);
+    assert_eq!(watch.wait(Duration::ZERO), Woken::Not);
+    std::thread::scope(|scope| {
+        scope.spawn(|| bell.ring());
+        assert_eq!(watch.wait(Duration::from_secs(50)), Woken::Rung);
+    });
+}
