@@ -55,8 +55,20 @@ impl App {
         if let Some((file, what)) = pane.wish.take() {
             return self.ask_file(file, what);
         }
-        if self.looking.is_some() {
-            return Vec::new();
+        if let Some(looking) = &self.looking {
+            // A save is of what was shown when it was asked for.
+            let stands = matches!(looking.what, What::Save(_));
+            if stands || looking.only == self.log_pane().counting() {
+                return Vec::new();
+            }
+            // Other records count by now: what it brings would stand among them as if it were one.
+            if looking.waited {
+                let (file, what) = (looking.file.clone(), looking.what.clone());
+                return self.ask_file(file, what);
+            }
+            let mut effects = self.stop_looking();
+            effects.extend(self.look());
+            return effects;
         }
         let wanted = self.file.as_ref().and_then(|pane| {
             let whole = pane.whole.as_ref()?;
@@ -91,9 +103,10 @@ impl App {
             What::Around(_) | What::Find { .. } | What::Save(_) => true,
             What::Stats | What::Older(_) | What::Newer(_) | What::Stop => false,
         };
-        self.looking = Some(Looking { id, file: file.clone(), part: None, waited, what: what.clone() });
-        let fresh = self.file.is_none();
-        vec![Effect::Whole(Ask { id, file, fresh, only: self.log_pane().counting(), what })]
+        let only = self.log_pane().counting();
+        let (asked, of) = (what.clone(), file.clone());
+        self.looking = Some(Looking { id, file: of, part: None, waited, only: only.clone(), what: asked });
+        vec![Effect::Whole(Ask { id, file, fresh: self.file.is_none(), only, what })]
     }
 
     /// Whoever presses a key waits no longer for what is looked for.

@@ -37,6 +37,8 @@ pub struct Looking {
     pub part: Option<u64>,
     /// Somebody waits for it; the next key ends it.
     pub waited: bool,
+    /// Which records counted when it was asked.
+    pub only: Only,
     /// What.
     pub what: What,
 }
