@@ -568,7 +568,7 @@ fn what_is_waited_for_is_asked_again_where_other_records_count() {
     hall.stage.keys("@ '4321' Enter");
     let old = hall.stage.app.looking.clone().unwrap();
     // As a click does, which ends nothing.
-    hall.stage.app.log_pane_mut().add_condition(Typed::Level(Level::Error)).unwrap();
+    hall.stage.app.file.as_mut().unwrap().add_condition(Typed::Level(Level::Error)).unwrap();
     hall.stage.event(Event::Resize(100, 20));
     let new = hall.stage.app.looking.clone().unwrap();
     assert!(new.id > old.id && new.what == old.what && new.only.level == Level::Error, "{new:?}");
