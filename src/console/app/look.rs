@@ -164,6 +164,13 @@ impl App {
             }
             return;
         }
+        // What became of a save is told to whoever asked for it, also where nobody waits for it any more.
+        if let Came::Saved(saved) = came {
+            return self.end_save(id, saved.words(), false);
+        }
+        if let Came::Unsaved(why) = came {
+            return self.end_save(id, safe!("save: {why}"), true);
+        }
         let Some(looking) = self.looking.take_if(|looking| looking.id == id) else {
             if let Came::Failed(_) = came {
                 // Nobody has to know why a file cannot be counted; whoever wants to see it is told.
@@ -203,14 +210,10 @@ impl App {
                     pane.take_newer(rows, below, bottom);
                 }
             }
-            Came::Saved(saved) => self.say(saved.words(), false),
             Came::Nothing => {
                 let fault = matches!(looking.what, What::Find { what: Sought::Fault, .. });
                 let what = if fault { "no error or warning that is shown" } else { "nothing that matches" };
                 self.say(safe!("{what} is in all of {file}"), false);
-            }
-            Came::Failed(why) if matches!(looking.what, What::Save(_)) => {
-                self.say(safe!("save: {why}"), true)
             }
             Came::Failed(why) => {
                 if let (Some(pane), What::Older(_) | What::Newer(_)) = (&mut self.file, &looking.what) {
@@ -218,8 +221,20 @@ impl App {
                 }
                 self.say(safe!("{file}: {why}"), true);
             }
-            Came::Stats(_) | Came::Changed | Came::Unread(_) | Came::Passing { .. } => {}
+            Came::Stats(_)
+            | Came::Changed
+            | Came::Unread(_)
+            | Came::Passing { .. }
+            | Came::Saved(_)
+            | Came::Unsaved(_) => {}
         }
+    }
+
+    fn end_save(&mut self, id: u64, words: SafeText, error: bool) {
+        if self.looking.as_ref().is_some_and(|looking| looking.id == id) {
+            self.looking = None;
+        }
+        self.say(words, error);
     }
 
     /// The file is not what it was: its newest lines say what became of it.

@@ -240,6 +240,8 @@ pub enum Came {
     },
     /// It was written.
     Saved(Saved),
+    /// Nothing was written, and why.
+    Unsaved(SafeText),
     /// It is nowhere in the file.
     Nothing,
     /// What was known of the file holds no more: it was cut or written anew.

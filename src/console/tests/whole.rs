@@ -6,7 +6,7 @@ use super::stage::Stage;
 use crate::clock::Zone;
 use crate::console::app::logpane::LogPane;
 use crate::console::app::terms::Typed;
-use crate::console::app::whole::{Ask, Came, News, Only, Row, Spot, Stats, What};
+use crate::console::app::whole::{Ask, Came, News, Only, Row, Saved, Spot, Stats, What};
 use crate::console::app::{Effect, Event, LogLine};
 use crate::console::drivers::{Incoming, whole};
 use crate::log::Level;
@@ -310,8 +310,19 @@ fn what_is_shown_of_a_whole_file_is_saved_to_a_new_one() {
     name(&mut hall);
     hall.stage.keys("Enter");
     assert!(hall.stage.screen().contains("saving from PACMAN.LOG"), "{}", hall.stage.screen());
+    let id = hall.stage.app.looking.as_ref().unwrap().id;
     hall.stage.keys("z");
     assert!(hall.stage.app.looking.is_none());
+    // It was written when the key came.
+    let came = Came::Saved(Saved { path: "/home/ola/late.txt".into(), lines: 2, bytes: 80 });
+    hall.stage.event(Event::Whole(News { id, file: "PACMAN.LOG".into(), came }));
+    let screen = hall.stage.screen();
+    assert!(screen.contains("saved 2 lines, 80 bytes, to /home/ola/late.txt"), "{screen}");
+    let came = Came::Unsaved("cancelled, nothing was written".into());
+    hall.stage.event(Event::Whole(News { id, file: "PACMAN.LOG".into(), came }));
+    let screen = hall.stage.screen();
+    assert!(screen.contains("save: cancelled, nothing was written"), "{screen}");
+    assert!(hall.stage.app.file_stats.is_some(), "what is known of the log stays");
 }
 
 #[test]
