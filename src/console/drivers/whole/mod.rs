@@ -476,6 +476,21 @@ mod tests {
     }
 
     #[test]
+    fn a_file_that_is_utf_16_twice_over_is_given_up() {
+        let folder = tempfile::tempdir().unwrap();
+        let text = format!("\u{feff}{}", "[11/28/26 01:02:03] P ==> text\n".repeat(400));
+        let wide: Vec<u8> = text.chars().flat_map(|c| u32::from(c).to_le_bytes()).collect();
+        std::fs::write(folder.path().join("A.LOG"), wide).unwrap();
+        let (mut reader, _ask, _from) = reader_of(folder.path());
+        for _ in 0..2 {
+            let ask = Ask { what: What::Stats, ..save(1, folder.path()) };
+            let said = "it is written neither in UTF-8 nor in UTF-16";
+            assert!(matches!(reader.opened(&ask), Err(Ended::Failed(why)) if why.as_str() == said));
+            assert!(!reader.open.as_ref().unwrap().behind, "it is not tried without an end");
+        }
+    }
+
+    #[test]
     fn what_cannot_be_read_while_it_is_counted_is_told_at_once() {
         let (to, from) = channel();
         let (_ask, asked) = channel();
