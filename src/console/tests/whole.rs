@@ -326,6 +326,18 @@ fn what_is_shown_of_a_whole_file_is_saved_to_a_new_one() {
 }
 
 #[test]
+fn where_the_filters_hide_every_line_the_file_is_still_looked_at() {
+    let errors = [3, 1_503, 3_003, 4_503];
+    for keys in ["o", "@ '3h' Enter"] {
+        let mut hall = Hall::new();
+        hall.keys("l l l");
+        assert!(hall.numbers().is_empty(), "none of the newest lines is an error");
+        let screen = hall.keys(keys);
+        assert!(hall.numbers() == errors && screen.contains("WHOLE FILE"), "{keys}\n{screen}");
+    }
+}
+
+#[test]
 fn a_record_is_shown_in_full_with_what_its_codes_mean() {
     let mut hall = Hall::new();
     let failed = LogLine { text: "MSI returned 1603".into(), source: "x.cpp:12".into(), ..shown(LINES) };
