@@ -338,6 +338,20 @@ fn where_the_filters_hide_every_line_the_file_is_still_looked_at() {
 }
 
 #[test]
+fn bars_can_be_chosen_where_they_are_drawn() {
+    for (size, drawn) in [((40, 15), false), ((40, 16), false), ((40, 17), true), ((100, 20), true)] {
+        let mut hall = Hall::new();
+        hall.stage.size = size;
+        hall.stage.event(Event::Resize(size.0, size.1));
+        let screen = hall.keys("b");
+        let lines = screen.lines().filter(|line| line.starts_with("E  ") || line.starts_with("W  ")).count();
+        assert_eq!(lines, if drawn { 2 } else { 0 }, "{screen}");
+        assert_eq!(screen.contains("terminal is too small"), !drawn, "{screen}");
+        assert_eq!(hall.stage.app.log_pane().bar.is_some(), drawn, "{screen}");
+    }
+}
+
+#[test]
 fn a_record_is_shown_in_full_with_what_its_codes_mean() {
     let mut hall = Hall::new();
     let failed = LogLine { text: "MSI returned 1603".into(), source: "x.cpp:12".into(), ..shown(LINES) };
