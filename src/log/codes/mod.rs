@@ -12,8 +12,10 @@ use tables::{ERRNO, HRESULT, Row, SIGNALS, TOOLS, WIN32};
 /// So many are explained of one text, and so much of it is gone through.
 const MOST: usize = 4;
 const LONGEST: usize = 16 * 1024;
-/// Codes are looked for in so many lines of a record.
+/// Codes are looked for in so many lines of a record and in so much of its text, and so many are explained.
 const MOST_LINES: usize = 100;
+const MOST_TEXT: usize = 4 * LONGEST;
+const MOST_OF_RECORD: usize = 16;
 
 /// A code and what it means.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -76,10 +78,16 @@ static PATTERNS: LazyLock<Vec<(Said, Regex)>> = LazyLock::new(|| {
 
 /// The codes in the lines of a record, each once. `beside`: its component.
 pub fn of_lines<'a>(lines: impl IntoIterator<Item = &'a str>, beside: &str) -> Vec<Explained> {
-    let mut codes: Vec<Explained> = Vec::new();
-    for code in lines.into_iter().take(MOST_LINES).flat_map(|line| explained(line, beside)) {
-        if !codes.contains(&code) {
-            codes.push(code);
+    let (mut codes, mut text) = (Vec::new(), 0);
+    for line in lines.into_iter().take(MOST_LINES) {
+        for code in explained(line, beside) {
+            if !codes.contains(&code) && codes.len() < MOST_OF_RECORD {
+                codes.push(code);
+            }
+        }
+        text += line.len().min(LONGEST);
+        if text >= MOST_TEXT || codes.len() >= MOST_OF_RECORD {
+            break;
         }
     }
     codes
@@ -276,6 +284,14 @@ mod tests {
         }
         let twice = of_lines(["exit code 1603", "nothing", "exit code 1603", "0x80070005"], "");
         assert_eq!(twice.len(), 2, "{twice:?}");
+        let many: Vec<String> = (1601..=1654).map(|code| format!("exit code {code}")).collect();
+        let all = of_lines(many.iter().map(String::as_str), "");
+        assert!(all.len() == MOST_OF_RECORD && all[0].code == "1601", "{}", all.len());
+        let long = ["x".repeat(LONGEST), "exit code 1603".to_owned()];
+        let lines = |times: usize| {
+            of_lines(long[..1].iter().cycle().take(times).chain(&long[1..]).map(String::as_str), "")
+        };
+        assert_eq!((lines(3).len(), lines(4).len()), (1, 0), "so much of a record is gone through");
         let long = "exit 100 ".repeat(100_000) + "é";
         assert!(explained(&long, "").len() <= MOST);
         assert!(explained(&"é".repeat(LONGEST), "").is_empty());
