@@ -45,8 +45,10 @@ enum Said {
     Nothing,
     /// What a program ended with.
     Exit,
-    /// The same in words that are said of other things, too.
+    /// The same in a word that is said of other things, too.
     Loosely,
+    /// A program, or anything else, returned it.
+    Returned,
     /// An error; whose, is not said.
     Error,
     Windows,
@@ -68,7 +70,8 @@ static PATTERNS: LazyLock<Vec<(Said, Regex)>> = LazyLock::new(|| {
             Said::Exit,
             r"(?i)\b(?:(?:exit|return)(?:ed)?[ _-]?(?:code|status)|errorlevel|exited[ \t]+with(?:[ \t]+(?:code|status|error))?|\brc(?:[ \t]*[:=]))(?:[ \t]+(?:is|was|of))?",
         ),
-        (Said::Loosely, r"(?i)\b(?:exit(?:ed)?|returned)"),
+        (Said::Loosely, r"(?i)\bexit(?:ed)?"),
+        (Said::Returned, r"(?i)\breturned"),
     ];
     let alone = compiled(r"\b(?P<code>0x[0-9a-fA-F]{8})\b").map(|regex| (Said::Nothing, regex));
     let said =
@@ -138,12 +141,14 @@ fn stands_alone(said: Said, rest: &str) -> bool {
         Some(c) => !c.is_alphanumeric() && c != '_',
     };
     match said {
-        Said::Loosely => {
+        Said::Loosely | Said::Returned => {
             ends && !rest
                 .trim_start_matches([' ', '\t'])
                 .starts_with(|c: char| c.is_alphanumeric() || c == '%')
         }
-        _ => ends && !rest.trim_start().starts_with('%'),
+        Said::Nothing | Said::Exit | Said::Error | Said::Windows | Said::Linux => {
+            ends && !rest.trim_start().starts_with('%')
+        }
     }
 }
 
@@ -173,7 +178,7 @@ fn meaning(said: Said, code: &str, text: &str, beside: &str) -> Option<Explained
         Said::Nothing => None,
         Said::Linux => of(ERRNO, bits),
         Said::Windows => of(WIN32, bits),
-        Said::Exit | Said::Loosely | Said::Error => of_exit(bits, text, beside)
+        Said::Exit | Said::Loosely | Said::Returned | Said::Error => of_exit(said, bits, text, beside)
             .map(|meaning| Explained { code: code.to_owned(), name: "", meaning })
             .or_else(|| if is_installers(bits) { of(WIN32, bits) } else { None }),
     }
@@ -184,7 +189,7 @@ fn is_installers(value: u32) -> bool {
     matches!(value, 1601..=1654 | 3010 | 1223 | 740)
 }
 
-fn of_exit(value: u32, text: &str, beside: &str) -> Option<String> {
+fn of_exit(said: Said, value: u32, text: &str, beside: &str) -> Option<String> {
     let names = |tool: &str| {
         let is_word = |words: &str| {
             words
@@ -198,6 +203,10 @@ fn of_exit(value: u32, text: &str, beside: &str) -> Option<String> {
     let of_tool = named.flat_map(|(_, codes)| *codes).find(|(code, _)| *code == value);
     if let Some((_, meaning)) = of_tool {
         return Some((*meaning).to_owned());
+    }
+    // A number that is returned, or is an error, may be anybody's: it is an exit code of the program that is named at most.
+    if matches!(said, Said::Returned | Said::Error) {
+        return None;
     }
     match value {
         // No other installer that is common ends so.
@@ -243,6 +252,7 @@ mod tests {
             ("open: errno=28", "28 ENOSPC"),
             ("[Errno 13] Permission denied", "13 EACCES"),
             ("exited with status 137", "137: a shell ends so where SIGKILL ended the program"),
+            ("dnf returned 100", "100: dnf check-update"),
             ("rc=127", "127: a shell ends so where the program was not found"),
         ] {
             let found = of(text);
@@ -278,6 +288,11 @@ mod tests {
             "errors: 13",
             "terminus 100",
             "last error 0",
+            "error code 127",
+            "error code 100",
+            "failure code: 137",
+            "handler returned 127",
+            "the lookup returned 100.",
             "curl: error code 6, MySQL error code 1062",
         ] {
             assert_eq!(of(text), "", "{text}");
@@ -299,7 +314,7 @@ mod tests {
 
     #[test]
     fn the_tables_are_in_order_and_their_patterns_hold() {
-        assert_eq!(PATTERNS.len(), 6, "each of them can be used");
+        assert_eq!(PATTERNS.len(), 7, "each of them can be used");
         for table in [WIN32, ERRNO] {
             assert!(table.windows(2).all(|two| two[0].0 < two[1].0));
         }
