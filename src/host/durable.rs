@@ -40,14 +40,6 @@ pub fn create_new_private(path: &Path, bytes: &[u8]) -> io::Result<()> {
     create_by(path, |path| create_secret(path, bytes))
 }
 
-/// A new file that only this account may read, to be written bit by bit. Nothing says that what is written is durable.
-///
-/// # Errors
-/// [`io::ErrorKind::AlreadyExists`] where there is anything of that name, a link too; what else the system says.
-pub fn new_private(path: &Path) -> io::Result<File> {
-    sys::durable::create_private(path)
-}
-
 fn create_by(path: &Path, make: impl Fn(&Path) -> io::Result<()>) -> io::Result<()> {
     let (temporary, ()) = write_temporary(path, &make)?;
     let done = match sys::durable::rename_new(&temporary, path) {
