@@ -38,6 +38,8 @@ pub(super) struct Telling {
     delivered: bool,
     /// It could not be kept: that is tried again with the next look.
     unkept: bool,
+    /// By which command the newest call was made.
+    command: Vec<String>,
 }
 
 impl Telling {
@@ -161,6 +163,10 @@ impl Executor {
         let Some((program, args)) = config.notify.command.split_first() else {
             return self.telling.queue.forget();
         };
+        if !self.telling.queue.is_calling() && self.telling.command != config.notify.command {
+            self.telling.command.clone_from(&config.notify.command);
+            self.telling.queue.try_at_once();
+        }
         let Some((told, dropped)) = self.telling.queue.next(mono) else { return };
         let host = self.world.host_name();
         let json = notices::render(&told, &dropped, config.machine, host.as_str(), now);

@@ -97,6 +97,47 @@ fn a_command_that_fails_is_a_problem_until_it_has_told_somebody() {
 }
 
 #[test]
+fn a_command_that_was_mended_tells_what_was_given_up_and_is_no_problem_any_more() {
+    let mut plan = plan();
+    plan.hold = Some(held(&plan));
+    on_stage(plan, |stage| {
+        stage.world.lock().pages = Err("it ended with exit 7".into());
+        stage.pass(45);
+        assert_eq!(told(stage), ["held-too-long"; 3]);
+        assert_eq!(problems(stage, "notify-failed").len(), 1);
+        stage.pass(3 * 60);
+        assert_eq!(told(stage)[3..], ["digest"; 3], "nobody was told of it yet");
+        stage.world.lock().pages = Ok(());
+        stage.pass(60);
+        let newest = stage.world.lock().told.last().unwrap().clone();
+        assert_eq!(newest["message"], "1 event that is not listed: 1 held-too-long");
+        assert!(problems(stage, "notify-failed").is_empty());
+        let calls = told(stage).len();
+        stage.pass(3 * 60);
+        assert_eq!(told(stage).len(), calls);
+    });
+}
+
+#[test]
+fn another_command_is_tried_at_once() {
+    let mut plan = plan();
+    plan.hold = Some(held(&plan));
+    on_stage(plan, |stage| {
+        stage.world.lock().pages = Err("it ended with exit 7".into());
+        while told(stage).is_empty() {
+            stage.pass(1);
+        }
+        stage.pass(3);
+        assert_eq!(told(stage).len(), 2, "the next one is ten minutes later");
+        stage.world.lock().pages = Ok(());
+        stage.config.borrow_mut().notify.command = vec!["/usr/local/bin/page-2".into()];
+        stage.pass(2);
+        assert_eq!(told(stage).len(), 3);
+        assert!(problems(stage, "notify-failed").is_empty());
+    });
+}
+
+#[test]
 fn without_a_command_nothing_is_told_and_nothing_is_wrong() {
     let mut plan = plan();
     (plan.disk_free, plan.config.notify.command) = (Some(50 << 20), Vec::new());
