@@ -153,7 +153,7 @@ impl Executor {
         let result = match &done {
             Ok(Answer::Run(doc)) if doc.state == State::Queued => QUEUED,
             Ok(_) => DONE,
-            Err(failure) => result_of(failure),
+            Err(failure) => result_of(&failure.code),
         };
         let note = change
             .id
@@ -409,10 +409,10 @@ impl Executor {
     }
 }
 
-/// What the audit says of a change that was refused or failed: the code of what was attempted already is the word for
-/// success there.
-pub(super) fn result_of(failure: &Failure) -> &str {
-    if failure.code == DONE { "already-attempted" } else { &failure.code }
+/// What the audit says of a change that was refused or failed with this code: that of what was attempted already is the word
+/// for success there.
+pub(super) fn result_of(code: &str) -> &str {
+    if code == DONE { "already-attempted" } else { code }
 }
 
 pub(super) fn entry(change: &Change, actor: &Actor, result: &str, now: Wall) -> AuditEntryDoc {

@@ -85,7 +85,7 @@ impl Executor {
         failure: Failure,
         now: Wall,
     ) -> Failure {
-        let entry = entry(change, actor, result_of(&failure), now);
+        let entry = entry(change, actor, result_of(&failure.code), now);
         let refused = self.refusals.refused(entry, self.world.monotonic());
         if let Some(entry) = refused {
             self.record_entry(&entry);
