@@ -195,8 +195,20 @@ fn what_users_ask_for_while_a_package_runs_waits_leaves_room_and_goes_with_its_o
     assert_eq!((refused.status.code(), &error(&refused)["code"]), (Some(3), &"queue-full".into()));
     assert_eq!(indexed.site.json(&["status"])["queue"].as_array().unwrap().len(), 5);
 
-    // The publisher takes one back.
-    jobs[0] = jobs[0].clone().revision(2).set("offer_to", "");
+    // An operator wants the last of them, which keeps its place.
+    indexed.site.json(&["run", "BP00005"]);
+    let queue = indexed.site.json(&["status"])["queue"].take();
+    assert_eq!((&queue[4], queue.as_array().unwrap().len()), (&"BP00005".into(), 5), "{queue}");
+    let by = |id: &str| indexed.site.json(&["show", id])["queued"]["by"].take();
+    assert_eq!(by("BP00004"), "nobody");
+    assert_ne!(by("BP00005"), "nobody");
+    assert!(install(5).unwrap().status.success(), "that does for the user");
+    assert_ne!(by("BP00005"), "nobody");
+
+    // The publisher takes two back: what an operator wants stays.
+    for n in [0, 4] {
+        jobs[n] = jobs[n].clone().revision(2).set("offer_to", "");
+    }
     indexed.publish(&jobs);
     let site = &indexed.site;
     site.json(&["poll"]);

@@ -17,8 +17,11 @@ impl Executor {
     /// An operator's run that may be waits for its turn. Asked for again it keeps its place.
     pub(super) fn enqueue(&mut self, wanted: Queued) -> Reply {
         if !self.known.is_in_queue(&wanted)? {
-            self.change(|history| history.enqueue(&wanted))?;
-            let n = self.known.snapshot.view.queue.len();
+            match self.known.queued(wanted.request) {
+                Some(_) => self.change(|history| history.requeue(&wanted))?,
+                None => self.change(|history| history.enqueue(&wanted))?,
+            }
+            let n = self.known.position(wanted.request).unwrap_or_default();
             let line =
                 format!("{} is queued by {}, position {n}. {}", wanted.request, wanted.by, wanted.reason);
             self.journal.info(wanted.at, &line);
