@@ -92,15 +92,11 @@ pub fn render(
         },
     };
     let events = notices.iter().map(|notice| Fields::of(notice, machine)).collect();
-    serde_json::to_vec(&Document {
-        format: FORMAT,
-        machine,
-        host,
-        first,
-        count: notices.len(),
-        dropped,
-        events,
-    })
+    let document = Document { format: FORMAT, machine, host, first, count: notices.len(), dropped, events };
+    let mut line = serde_json::to_vec(&document)?;
+    // `read` of a shell fails at a line without an end.
+    line.push(b'\n');
+    Ok(line)
 }
 
 /// `7 events: 5 failed, 2 missed; 12 more that are not listed: 12 failed`, or `12 events that are not listed: 12 failed`

@@ -16,7 +16,10 @@ fn failed(n: usize) -> Notice {
 
 fn document(notices: &[Notice], dropped: &Counts) -> Value {
     let machine = Some("BP004000".parse().unwrap());
-    serde_json::from_slice(&render(notices, dropped, machine, "pc-17", Wall::default()).unwrap()).unwrap()
+    let line = render(notices, dropped, machine, "pc-17", Wall::default()).unwrap();
+    assert_eq!(line.iter().filter(|byte| **byte == b'\n').count(), 1, "one line");
+    assert!(line.ends_with(b"}\n"), "with its end, as a shell reads it");
+    serde_json::from_slice(&line).unwrap()
 }
 
 /// As after a restart of the service.
