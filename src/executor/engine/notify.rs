@@ -40,6 +40,8 @@ pub(super) struct Telling {
     unkept: bool,
     /// By which command the newest call was made.
     command: Vec<String>,
+    /// What was queued, and is not known to be recorded yet.
+    unrecorded: BTreeSet<Occurrence>,
 }
 
 impl Telling {
@@ -64,26 +66,26 @@ impl Telling {
 }
 
 impl Executor {
-    /// Tells of a request's new state, if it is one to tell of.
-    pub(super) fn notify_state(&mut self, decision: &Decision, now: Wall) {
+    /// What there is to tell of a request's new state.
+    pub(super) fn event_of(&self, decision: &Decision, now: Wall) -> Option<Notice> {
         let event = match decision.state {
             State::Failed | State::TimedOut => Event::Failed,
             State::Interrupted => Event::Interrupted,
             State::Expired if decision.mandatory_after.is_some() => Event::Missed,
-            _ => return,
+            _ => return None,
         };
         if !self.service {
-            return;
+            return None;
         }
         // Of a thousand decisions none has words; here one is told.
         let told = decision
             .request_id
             .and_then(|id| self.known.with_inputs(now, |inputs| decision::decide_one(inputs, id)));
-        let Some(told) = told else { return };
+        let told = told?;
         let attempt = (told.attempt > 0 && event != Event::Missed).then_some(told.attempt);
         let request = told.request_id.map(|id| id.to_string()).unwrap_or_default();
         let of = attempt.map_or_else(|| request.clone(), |attempt| format!("{request}-{attempt}"));
-        let notice = Notice {
+        Some(Notice {
             request_id: told.request_id,
             job_id: told.job_id,
             package_id: told.package_id,
@@ -91,16 +93,32 @@ impl Executor {
             attempt,
             state: Some(told.state),
             ..Notice::new(event, &of, told.why.as_str(), now)
-        };
-        self.take_notice(notice);
+        })
+    }
+
+    /// Queues and keeps what is about to be recorded, all of it at once: where the service dies in between, it is told all the
+    /// same. What cannot be recorded is seen again at the next step, and is not told again for that.
+    pub(super) fn queue_events(&mut self, events: &[Notice]) {
+        let wanted = !self.known.config().notify.command.is_empty();
+        for event in events {
+            if self.telling.unrecorded.insert(event.into()) && wanted {
+                self.telling.queue.push(event.clone());
+            }
+        }
         self.keep_notices();
     }
 
-    fn take_notice(&mut self, notice: Notice) {
-        self.world.record(&notice, self.known.config().machine);
-        if !self.known.config().notify.command.is_empty() {
-            self.telling.queue.push(notice);
+    /// It is recorded now.
+    pub(super) fn events_recorded(&mut self, events: &[Notice]) {
+        self.telling.unrecorded.clear();
+        for event in events {
+            self.write_down(event);
         }
+    }
+
+    /// What has happened goes into the journal of the system.
+    fn write_down(&self, event: &Notice) {
+        self.world.record(event, self.known.config().machine);
     }
 
     /// Looks at what there is to be told, hears how the newest call went, and makes the next one. Called at every step.
@@ -115,7 +133,10 @@ impl Executor {
             let told = self.telling.queue.told();
             let known: BTreeSet<Occurrence> = told.filter(|told| self.would_be_seen(told)).cloned().collect();
             for notice in self.telling.queue.see(there, &known) {
-                self.take_notice(notice);
+                self.write_down(&notice);
+                if !self.known.config().notify.command.is_empty() {
+                    self.telling.queue.push(notice);
+                }
             }
         }
         self.hear_of_call(Duration::ZERO, now, mono);

@@ -138,6 +138,12 @@ pub struct Occurrence {
     pub of: String,
 }
 
+impl From<&Notice> for Occurrence {
+    fn from(notice: &Notice) -> Occurrence {
+        Occurrence { event: notice.event, of: notice.of.to_string() }
+    }
+}
+
 /// Why nobody could be told at the newest try.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Fault {
@@ -217,8 +223,13 @@ impl Queue {
         self.pending.len()
     }
 
-    /// Takes what has happened.
+    /// Takes what has happened. A request's event that waits already is the same one: it was kept, and the service ended before
+    /// it was recorded.
     pub fn push(&mut self, notice: Notice) {
+        let same = |other: &Notice| (other.event, &other.of) == (notice.event, &notice.of);
+        if notice.request_id.is_some() && self.pending.iter().any(same) {
+            return;
+        }
         self.changed = true;
         if self.pending.len() < MOST {
             return self.pending.push_back(notice);
@@ -233,15 +244,14 @@ impl Queue {
 
     /// Takes what is so now; those of it that were not so before. What was told and is not `known` now is as it was.
     pub fn see(&mut self, now: Vec<Notice>, known: &BTreeSet<Occurrence>) -> Vec<Notice> {
-        let occurrence = |notice: &Notice| Occurrence { event: notice.event, of: notice.of.to_string() };
-        let there: BTreeSet<Occurrence> = now.iter().map(occurrence).collect();
+        let there: BTreeSet<Occurrence> = now.iter().map(Occurrence::from).collect();
         let before = self.told.len();
         self.told.retain(|told| there.contains(told) || !known.contains(told));
         self.changed |= self.told.len() != before;
         let room = MOST_TOLD.saturating_sub(self.told.len());
-        let new = now.into_iter().filter(|notice| !self.told.contains(&occurrence(notice)));
+        let new = now.into_iter().filter(|notice| !self.told.contains(&Occurrence::from(notice)));
         let new: Vec<Notice> = new.take(room).collect();
-        self.told.extend(new.iter().map(occurrence));
+        self.told.extend(new.iter().map(Occurrence::from));
         self.changed |= !new.is_empty();
         new
     }

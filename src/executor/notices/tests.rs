@@ -130,6 +130,18 @@ fn what_may_have_been_mended_is_tried_at_once() {
 }
 
 #[test]
+fn what_was_kept_and_not_recorded_waits_once() {
+    let of_request = |n: usize| Notice { request_id: "BP0000Y".parse().ok(), ..failed(n) };
+    let mut queue = Queue::default();
+    queue.push(of_request(1));
+    // The service has died, and sees the same again.
+    let mut queue = kept(&mut queue);
+    queue.push(of_request(1));
+    queue.push(of_request(2));
+    assert_eq!(queue.waiting(), 2);
+}
+
+#[test]
 fn what_is_so_is_told_once_for_as_long_as_it_is_so_also_over_restarts() {
     let mut queue = Queue::default();
     let low = || vec![notice(Event::DiskLow, ""), notice(Event::ContentMismatch, "BP00000A")];

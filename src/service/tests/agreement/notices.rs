@@ -3,9 +3,12 @@
 
 use super::site::Plan;
 use super::verifying::{Stage, on_stage_of, plan_of};
+use crate::clock::When;
 use crate::decision::Hold;
+use crate::executor::history::faults;
 use crate::executor::talk::protocol::{Answer, Call, View};
 use crate::site::content::ContentFact;
+use crate::site::instruction::Entry;
 use chrono::TimeDelta;
 
 fn plan() -> Plan {
@@ -66,6 +69,52 @@ fn a_disk_that_stays_full_and_a_hold_of_more_than_a_day_are_told_once_each() {
         assert_eq!(told(stage), ["disk-low", "held-too-long"]);
         let message = stage.world.lock().told[1]["message"].to_string();
         assert!(message.contains("held by ola since") && message.contains("migration"), "{message}");
+    });
+}
+
+/// Copies of its request that are mandatory an hour from now and expire so many hours from now, on a machine that is held.
+fn expiring(ends: &[i64]) -> Plan {
+    let mut plan = plan();
+    plan.hold = Some(Hold { at: plan.from, ..held(&plan) });
+    let first = plan.file.requests.remove(0);
+    let Entry::Good(first) = first else { panic!("it is a good one") };
+    for (n, hours) in ends.iter().enumerate() {
+        let at = |hours: i64| When::Instant(plan.from + TimeDelta::hours(hours));
+        let mut request = first.clone();
+        request.request_id = format!("BP0000{}", n + 1).parse().unwrap();
+        (request.mandatory_after, request.expire_after) = (Some(at(hours - 1)), Some(at(*hours)));
+        request.offer_after = at(hours - 2);
+        plan.file.requests.push(Entry::Good(request));
+    }
+    plan
+}
+
+#[test]
+fn what_happens_at_once_is_kept_once_before_it_is_recorded() {
+    on_stage(expiring(&[2; 3]), |stage| {
+        stage.pass(3 * 60);
+        assert_eq!(told(stage), ["missed"; 3]);
+        let kept = stage.world.lock().kept.clone();
+        assert_eq!(kept[0], (3, 0), "a service that dies now tells all of them: {kept:?}");
+        let later: Vec<usize> = kept.iter().map(|(waiting, _)| *waiting).collect();
+        assert_eq!(later, [3, 2, 1], "once, and once for each call");
+    });
+}
+
+#[test]
+fn what_cannot_be_recorded_is_told_once_all_the_same() {
+    on_stage(expiring(&[2; 3]), |stage| {
+        stage.pass(60);
+        faults::set(Some(Box::new(|point| match point {
+            "commit" => Err(std::io::ErrorKind::StorageFull.into()),
+            _ => Ok(()),
+        })));
+        stage.pass(2 * 60);
+        let unrecorded = told(stage);
+        faults::set(None);
+        assert_eq!(unrecorded, ["missed"; 3]);
+        stage.pass(60);
+        assert_eq!(told(stage), ["missed"; 3]);
     });
 }
 
