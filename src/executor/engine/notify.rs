@@ -82,6 +82,9 @@ impl Executor {
             .request_id
             .and_then(|id| self.known.with_inputs(now, |inputs| decision::decide_one(inputs, id)));
         let told = told?;
+        if event == Event::Missed && !self.is_missed(&told) {
+            return None;
+        }
         let attempt = (told.attempt > 0 && event != Event::Missed).then_some(told.attempt);
         let request = told.request_id.map(|id| id.to_string()).unwrap_or_default();
         let of = attempt.map_or_else(|| request.clone(), |attempt| format!("{request}-{attempt}"));
@@ -94,6 +97,15 @@ impl Executor {
             state: Some(told.state),
             ..Notice::new(event, &of, told.why.as_str(), now)
         })
+    }
+
+    /// Whether somebody has to know that it expired: not of what its publisher had suspended, nor of what was over before this
+    /// machine's history began, as all that is listed is on a new machine.
+    fn is_missed(&self, expired: &Decision) -> bool {
+        let suspended = expired.gates.iter().any(|gate| gate.code == Some(Code::Suspended));
+        let began = self.history.as_ref().ok().and_then(|history| history.began().ok().flatten());
+        let before = expired.expire_after.zip(began).is_some_and(|(end, began)| end <= began);
+        !suspended && !before
     }
 
     /// Queues and keeps what is about to be recorded, all of it at once: where the service dies in between, it is told all the
@@ -109,16 +121,33 @@ impl Executor {
     }
 
     /// It is recorded now.
-    pub(super) fn events_recorded(&mut self, events: &[Notice]) {
+    pub(super) fn events_recorded(&mut self, events: &[Notice], now: Wall) {
         self.telling.unrecorded.clear();
         for event in events {
-            self.write_down(event);
+            self.write_down(event, now);
         }
     }
 
-    /// What has happened goes into the journal of the system.
-    fn write_down(&self, event: &Notice) {
+    /// What has happened goes into the journal of the system, and into the log where no line of it is there.
+    fn write_down(&mut self, event: &Notice, now: Wall) {
         self.world.record(event, self.known.config().machine);
+        let line = match (event.event, event.request_id) {
+            (Event::Missed, Some(request)) => format!("{request} has expired; {}.", event.message),
+            (Event::DiskLow, _) => format!("Hardly any disk space is left: {}.", event.message),
+            (
+                Event::Failed
+                | Event::Interrupted
+                | Event::Missed
+                | Event::HistoryLost
+                | Event::TwoMachines
+                | Event::Rollback
+                | Event::ContentMismatch
+                | Event::Undelivered
+                | Event::HeldTooLong,
+                _,
+            ) => return,
+        };
+        self.journal.warning(now, &line);
     }
 
     /// Looks at what there is to be told, hears how the newest call went, and makes the next one. Called at every step.
@@ -133,7 +162,7 @@ impl Executor {
             let told = self.telling.queue.told();
             let known: BTreeSet<Occurrence> = told.filter(|told| self.would_be_seen(told)).cloned().collect();
             for notice in self.telling.queue.see(there, &known) {
-                self.write_down(&notice);
+                self.write_down(&notice, now);
                 if !self.known.config().notify.command.is_empty() {
                     self.telling.queue.push(notice);
                 }

@@ -89,7 +89,7 @@ impl Executor {
             if let Err(e) = self.apply(recorded) {
                 return self.not_written("A change of state was not recorded", &e, now);
             }
-            self.events_recorded(&events);
+            self.events_recorded(&events, now);
             for (_, noted) in changed {
                 if self.noting.is_arrival(&noted) {
                     self.noting.arrivals = Some(mono);

@@ -65,6 +65,10 @@ fn a_disk_that_stays_full_and_a_hold_of_more_than_a_day_are_told_once_each() {
     on_stage(plan, |stage| {
         stage.pass(20);
         assert_eq!(told(stage), ["disk-low"]);
+        let said = stage.world.lock().said.clone();
+        let low =
+            said.iter().filter(|line| line.starts_with("Hardly any disk space is left: 50 MB is free for "));
+        assert_eq!(low.count(), 1, "{said:#?}");
         stage.pass(3 * 60);
         assert_eq!(told(stage), ["disk-low", "held-too-long"]);
         let message = stage.world.lock().told[1]["message"].to_string();
@@ -98,6 +102,9 @@ fn what_happens_at_once_is_kept_once_before_it_is_recorded() {
         assert_eq!(kept[0], (3, 0), "a service that dies now tells all of them: {kept:?}");
         let later: Vec<usize> = kept.iter().map(|(waiting, _)| *waiting).collect();
         assert_eq!(later, [3, 2, 1], "once, and once for each call");
+        let said = stage.world.lock().said.clone();
+        let missed = said.iter().filter(|line| line.contains(" has expired; never ran"));
+        assert_eq!(missed.count(), 3, "{said:#?}");
     });
 }
 
@@ -115,6 +122,20 @@ fn what_cannot_be_recorded_is_told_once_all_the_same() {
         assert_eq!(unrecorded, ["missed"; 3]);
         stage.pass(60);
         assert_eq!(told(stage), ["missed"; 3]);
+    });
+}
+
+#[test]
+fn what_was_suspended_or_over_before_this_machine_was_there_is_not_missed() {
+    // The history began five hours ago.
+    let mut plan = expiring(&[-100, -6, -4, 2, 3]);
+    let Some(Entry::Good(suspended)) = plan.file.requests.last_mut() else { panic!("it is a good one") };
+    suspended.suspended = true;
+    on_stage(plan, |stage| {
+        stage.pass(5 * 60);
+        let inner = stage.world.lock();
+        let missed: Vec<&str> = inner.told.iter().map(|told| told["request_id"].as_str().unwrap()).collect();
+        assert_eq!(missed, ["BP00003", "BP00004"]);
     });
 }
 
