@@ -95,14 +95,23 @@ impl Growing {
     /// Gives it its name, durably.
     ///
     /// # Errors
-    /// [`io::ErrorKind::AlreadyExists`] where there is such a file by now, which is left as it is; any failure to sync or rename.
-    pub fn keep(mut self) -> io::Result<()> {
+    /// [`io::ErrorKind::AlreadyExists`] where there is such a file by now, which is left as it is; any failure to sync or rename, and
+    /// nothing is left of it then.
+    pub fn keep(self) -> io::Result<()> {
+        self.keep_synced_by(sync_dir)
+    }
+
+    fn keep_synced_by(mut self, sync_dir: impl Fn(&Path) -> io::Result<()>) -> io::Result<()> {
         self.file.take().map_or(Ok(()), |file| file.sync_all())?;
         match sys::durable::rename_new(&self.temporary, &self.path) {
             Err(e) if e.kind() == io::ErrorKind::Unsupported => self.copy()?,
             other => other?,
         }
-        sync_dir(folder_of(&self.path))
+        let done = sync_dir(folder_of(&self.path));
+        if done.is_err() {
+            let _ = fs::remove_file(&self.path);
+        }
+        done
     }
 
     /// Makes it exclusively, where a file server cannot rename so.
@@ -111,9 +120,8 @@ impl Growing {
         let done = File::open(&self.temporary).and_then(|mut from| io::copy(&mut from, &mut to));
         let done = done.and_then(|_| to.sync_all());
         drop(to);
-        if done.is_err() {
-            let _ = fs::remove_file(&self.path);
-        }
+        // The name that is not wanted goes before the folder is synced.
+        let _ = fs::remove_file(if done.is_ok() { &self.temporary } else { &self.path });
         done
     }
 }
@@ -485,6 +493,27 @@ mod tests {
         drop(growing);
         assert_eq!(fs::read(&copied).unwrap(), b"three");
         assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 3);
+    }
+
+    #[test]
+    fn what_has_grown_is_synced_under_its_name_and_is_gone_where_that_fails() {
+        let dir = tempfile::tempdir().unwrap();
+        let grown = |name: &str| {
+            let mut growing = Growing::new(&dir.path().join(name)).unwrap();
+            growing.write(b"all of it").unwrap();
+            growing
+        };
+        let synced = grown("evidence").keep_synced_by(|folder| {
+            assert_eq!(names(folder), ["evidence"]);
+            Ok(())
+        });
+        synced.unwrap();
+        let failed = grown("other").keep_synced_by(|folder| {
+            assert_eq!(names(folder).len(), 2);
+            Err(io::Error::other("no sync"))
+        });
+        assert_eq!(failed.unwrap_err().to_string(), "no sync");
+        assert_eq!(names(dir.path()), ["evidence"]);
     }
 
     #[test]
