@@ -3,6 +3,7 @@
 
 mod deb;
 mod machine;
+mod scripts;
 
 use super::common::{self, *};
 use machine::Machine;
@@ -272,6 +273,7 @@ fn the_script_makes_a_deb_and_an_rpm_and_the_rpm_does_what_the_deb_does() {
         }
     }
 
+    let _alone = scripts::building();
     let Some(machine) = Machine::new().map(Machine::with_systemd) else { return };
     // The next version, as the script would make it.
     make_dir(&machine.site.path("built/release"));
