@@ -200,7 +200,9 @@ fn each_verb_has_a_page_of_its_own_that_packages_carry() {
         all.extend(page);
     }
     let pages = std::fs::read_dir(dir.path().join("man")).unwrap().count();
-    assert_eq!(pages, families.len() + 1, "and no other");
+    assert_eq!(String::from_utf8(file("man/pcm-trigger.1")).unwrap(), ".so man1/pcm-run.1\n");
+    assert_eq!(pcm(&["man", "trigger"]).stdout, pcm(&["man", "run"]).stdout, "the same by its other name");
+    assert_eq!(pages, families.len() + 2, "and no other");
     let Some((out, err)) = formatted(&all) else { return };
     assert_eq!(err, "", "warnings of the formatter");
     for wanted in ["pcm-site", "pcm site machine add", "--no-publish", "pcm run REQUEST", "pcm audit verify"]
