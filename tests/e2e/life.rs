@@ -148,7 +148,7 @@ fn upgraded_while_a_package_runs_it_goes_on_and_an_older_pcm_leaves_a_newer_hist
     let purged = machine.run(&["dpkg", "--force-unsafe-io", "--no-triggers", "-P", "pcm"]);
     assert!(text(&purged).contains("a package that pcm started still runs"), "{}", text(&purged));
     assert!(machine.path("/var/lib/pcm/history.db").is_file());
-    assert_eq!(machine.asked(), ["disable --quiet --now pcm.service", "daemon-reload"]);
+    assert_eq!(machine.asked(), ["stop pcm.service", "disable --quiet pcm.service", "daemon-reload"]);
     machine.install(&newer);
     assert_eq!(machine.asked(), ["enable --quiet pcm.service", "daemon-reload", "restart pcm.service"]);
     machine.wait_service();
@@ -298,6 +298,6 @@ fn the_script_makes_a_deb_and_an_rpm_and_the_rpm_does_what_the_deb_does() {
     machine.wait_service();
     assert_ne!(machine.service(), before, "another process is the service");
     rpm("-e", "pcm");
-    assert_eq!(machine.asked(), ["disable --quiet --now pcm.service", "daemon-reload"]);
+    assert_eq!(machine.asked(), ["stop pcm.service", "disable --quiet pcm.service", "daemon-reload"]);
     assert!(machine.path("/var/lib/pcm/history.db").is_file() && !machine.path("/usr/bin/pcm").exists());
 }

@@ -9,9 +9,13 @@ const UNIT: &str = "pcm.service";
 /// Its text, as packages carry it: this very file.
 const UNIT_TEXT: &str = include_str!("pcm.service");
 const SYSTEM_UNITS: &str = "/etc/systemd/system";
-/// Where packages put theirs, the one first that counts before the others.
-const PACKAGED_UNITS: [&str; 3] =
-    ["/usr/local/lib/systemd/system", "/usr/lib/systemd/system", "/lib/systemd/system"];
+/// Where packages put theirs, and before them what counts until the next boot; the one first that counts before the others.
+const PACKAGED_UNITS: [&str; 4] = [
+    "/run/systemd/system",
+    "/usr/local/lib/systemd/system",
+    "/usr/lib/systemd/system",
+    "/lib/systemd/system",
+];
 
 pub fn notify_ready() {
     tell(&[NotifyState::Ready]);

@@ -22,6 +22,106 @@ fn masked(machine: &Machine) -> bool {
 }
 
 #[test]
+fn a_masked_service_stays_masked_and_a_unit_of_ones_own_counts_and_both_are_said() {
+    let Some(machine) = Machine::new().map(Machine::with_systemd) else { return };
+    let folder = machine.site.path("");
+    let [older, newer] = ["0.1.0-1", "0.2.0-1"].map(|version| deb::make(&folder, version));
+    machine.configure();
+    machine.did(&["ln", "-s", "/dev/null", UNIT]);
+    let said = machine.install(&older);
+    assert!(said.contains(&format!("pcm.service is masked by {UNIT} and stays so")), "{said}");
+    assert_eq!(machine.asked(), ["daemon-reload"]);
+    // Nor do commands lift it.
+    let refused = machine.run(&["pcm", "service", "install"]);
+    assert!(!refused.status.success() && text(&refused).contains("systemctl unmask"), "{}", text(&refused));
+    for verb in ["uninstall", "status"] {
+        let said = machine.did(&["pcm", "service", verb]);
+        assert!(said.contains("The service is masked by"), "{said}");
+    }
+    let check = machine.run(&["pcm", "check", "--json"]);
+    assert!(text(&check).contains("is masked by"), "{}", text(&check));
+    assert!(masked(&machine) && machine.asked().is_empty());
+    let said = machine.install(&newer);
+    assert!(said.contains("is masked by") && masked(&machine), "{said}");
+    assert_eq!(machine.asked(), ["daemon-reload"]);
+
+    std::fs::remove_file(machine.path(UNIT)).unwrap();
+    std::fs::write(machine.path(UNIT), "[Service]\nExecStart=/usr/local/bin/pcm service run\n").unwrap();
+    let said = machine.install(&older);
+    assert!(said.contains(&format!("{UNIT} counts in place of the unit of this package")), "{said}");
+    assert_eq!(machine.asked(), ["daemon-reload", "try-restart pcm.service"]);
+    machine.did(&["rm", UNIT]);
+    let said = machine.install(&newer);
+    assert!(!said.contains("counts in place") && !said.contains("masked"), "{said}");
+}
+
+#[test]
+fn the_policy_of_the_system_says_whether_the_service_is_started_and_stopped() {
+    let Some(machine) = Machine::new().map(Machine::with_systemd) else { return };
+    let deb = deb::make(&machine.site.path(""), "0.1.0-1");
+    let policy = machine.path("/usr/sbin/policy-rc.d");
+    std::fs::write(&policy, "#!/bin/sh\necho \"$*\" >>/run/policy\nexit 101\n").unwrap();
+    std::fs::set_permissions(&policy, std::fs::Permissions::from_mode(0o755)).unwrap();
+    machine.configure();
+    let said = machine.install(&deb);
+    assert!(said.contains("policy-rc.d returned 101"), "{said}");
+    assert_eq!(machine.asked(), ["enable --quiet pcm.service", "daemon-reload"]);
+    machine.dpkg(&["-r", "pcm"]);
+    assert_eq!(machine.asked(), ["disable --quiet pcm.service", "daemon-reload"]);
+    let asked = std::fs::read_to_string(machine.path("/run/policy")).unwrap();
+    assert_eq!(asked, "pcm.service restart\npcm.service stop\n");
+}
+
+#[test]
+fn where_a_mark_remembers_a_history_none_is_made() {
+    let Some(machine) = Machine::new() else { return };
+    let deb = deb::make(&machine.site.path(""), "0.1.0-1");
+    machine.configure();
+    write(&machine.path("/etc/pcm/pcm.mark"), b"");
+    let said = machine.install(&deb);
+    assert!(said.contains("remembers a history of this machine"), "{said}");
+    assert!(!machine.path("/var/lib/pcm").exists());
+    // Nothing starts it here, which is said, too.
+    assert!(said.contains("systemd does not run here"), "{said}");
+    assert_eq!(machine.asked(), ["enable --quiet pcm.service"]);
+}
+
+#[test]
+fn without_systemd_installing_says_what_starts_the_service() {
+    let Some(machine) = Machine::new() else { return };
+    let deb = deb::make(&machine.site.path(""), "0.1.0-1");
+    machine.did(&["rm", "/usr/bin/systemctl"]);
+    let said = machine.install(&deb);
+    assert!(said.contains("pcm init --share LOCATION") && !said.contains("pcm service install"), "{said}");
+    assert!(said.contains("there is no systemd here") && said.contains("pcm service run"), "{said}");
+}
+
+#[test]
+fn what_is_installed_anew_and_what_is_upgraded_is_told_by_the_package_manager() {
+    let Some(machine) = Machine::new().map(Machine::with_systemd) else { return };
+    let folder = machine.site.path("");
+    let [older, newer] = ["0.1.0-1", "0.2.0-1"].map(|version| deb::make(&folder, version));
+    machine.configure();
+    // Between its two steps the machine was restarted.
+    machine.dpkg(&["--unpack", &older.display().to_string()]);
+    machine.did(&["rm", "-f", "/run/pcm.install"]);
+    machine.dpkg(&["--configure", "pcm"]);
+    assert_eq!(machine.asked(), ["enable --quiet pcm.service", "daemon-reload", "restart pcm.service"]);
+    // An administrator does not want it to start with the machine.
+    machine.did(&["systemctl", "disable", "pcm.service"]);
+    machine.did(&["touch", "/run/pcm.install"]);
+    machine.asked();
+    machine.install(&newer);
+    assert_eq!(machine.asked(), ["daemon-reload", "try-restart pcm.service"]);
+    // Removed and installed again it is an installation.
+    machine.dpkg(&["-r", "pcm"]);
+    machine.asked();
+    machine.install(&newer);
+    assert_eq!(machine.asked(), ["enable --quiet pcm.service", "daemon-reload", "restart pcm.service"]);
+    assert!(!machine.path("/run/pcm.install").exists());
+}
+
+#[test]
 fn what_the_build_is_told_is_found_from_where_it_is_called_and_functions_keep_their_names() {
     let _alone = building();
     let dir = tempfile::tempdir().unwrap();
