@@ -79,7 +79,9 @@ fn installed_configured_removed_purged_and_installed_again_a_machine_runs_nothin
     end_by_hand(&machine, service);
 
     // Purged it is gone, but for the group, whose files may be anywhere.
-    machine.dpkg(&["-P", "pcm"]);
+    let said = machine.dpkg(&["-P", "pcm"]);
+    assert!(said.contains("removed: /var/lib/pcm, /var/log/pcm, /etc/pcm"), "{said}");
+    assert!(said.contains("kept: the group pcm-operators"), "{said}");
     for folder in ["/etc/pcm", "/var/lib/pcm", "/var/log/pcm"] {
         assert!(!machine.path(folder).exists(), "{folder}");
     }
@@ -145,7 +147,7 @@ fn upgraded_while_a_package_runs_it_goes_on_and_an_older_pcm_leaves_a_newer_hist
     assert_ne!(machine.service(), before, "another process is the service");
     assert_eq!(machine.state_of("BP0000Y"), "running");
     // Whoever purges now would forget that it ran.
-    let purged = machine.run(&["dpkg", "--force-unsafe-io", "--no-triggers", "-P", "pcm"]);
+    let purged = machine.purge();
     assert!(text(&purged).contains("a package that pcm started still runs"), "{}", text(&purged));
     assert!(machine.path("/var/lib/pcm/history.db").is_file());
     assert_eq!(machine.asked(), ["stop pcm.service", "disable --quiet pcm.service", "daemon-reload"]);

@@ -104,6 +104,18 @@ impl Machine {
 
     pub fn json(&self, words: &[&str]) -> Value {
         self.answer(words).unwrap_or_else(|output| panic!("{words:?}: {}", text(&output)))
+        let Ok(lists) = std::fs::read_dir(self.site.path("etc/trust.d")) else { return };
+        make_dir(&self.path("/etc/pcm/trust.d"));
+        for list in lists {
+            let list = list.unwrap();
+            let name = list.file_name().into_string().unwrap();
+            write(&self.path("/etc/pcm/trust.d").join(name), &std::fs::read(list.path()).unwrap());
+        }
+    }
+
+    /// The same as it ends, for whoever expects that it is refused.
+    pub fn purge(&self) -> Output {
+        self.run(&["dpkg", "--force-unsafe-io", "--no-triggers", "-P", "pcm"])
     }
 
     /// A service that is just restarted does not answer whoever had begun to ask.

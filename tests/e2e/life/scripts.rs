@@ -122,6 +122,58 @@ fn what_is_installed_anew_and_what_is_upgraded_is_told_by_the_package_manager() 
 }
 
 #[test]
+fn purging_is_refused_while_a_service_lives_and_no_strangers_process_is_in_the_way() {
+    let Some(machine) = Machine::new() else { return };
+    let deb = deb::make(&machine.site.path(""), "0.1.0-1");
+    machine.configure();
+    machine.install(&deb);
+    let mut service = by_hand(&machine);
+    let pid = machine.service();
+    let refused = machine.purge();
+    assert!(text(&refused).contains("a service of pcm still runs"), "{}", text(&refused));
+    for file in ["/var/lib/pcm/history.db", "/etc/pcm/pcm.toml", "/var/log/pcm/PACMAN.LOG"] {
+        assert!(machine.path(file).is_file(), "{file}");
+    }
+    machine.did(&["kill", &pid.to_string()]);
+    service.wait().unwrap();
+
+    // Whoever may start processes may call them as pcm calls its own; only root's are believed.
+    let named = |before: &[&str]| {
+        let words = ["sh", "-c", "echo; read -r end", "pcm", "run-host", "/var/lib/pcm/runs/1"];
+        let mut command = machine.command(&[before, &words[..]].concat());
+        let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+        let mut said = [0];
+        std::io::Read::read_exact(child.stdout.as_mut().unwrap(), &mut said).unwrap();
+        child
+    };
+    let mut stranger = named(&["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"]);
+    let mut own = named(&[]);
+    let refused = machine.purge();
+    assert!(text(&refused).contains("a package that pcm started still runs (process "), "{}", text(&refused));
+    assert!(machine.path("/var/lib/pcm/history.db").is_file());
+    drop(own.stdin.take());
+    own.wait().unwrap();
+    // A folder that leads elsewhere, and what is mounted, are said to stay.
+    machine.did(&["mv", "/var/log/pcm", "/srv/logs"]);
+    machine.did(&["ln", "-s", "/srv/logs", "/var/log/pcm"]);
+    machine.did(&["mkdir", "-p", "/var/lib/pcm/mounted"]);
+    machine.did(&["mount", "-t", "tmpfs", "tmpfs", "/var/lib/pcm/mounted"]);
+    machine.did(&["touch", "/var/lib/pcm/mounted/file"]);
+    let purged = machine.purge();
+    let said = text(&purged);
+    assert!(purged.status.success(), "{said}");
+    assert!(said.contains("removed: /var/log/pcm, /etc/pcm"), "{said}");
+    for kept in ["/srv/logs (/var/log/pcm led there)", "/var/lib/pcm (mounted", "the group pcm-operators"] {
+        assert!(said.split("kept: ").nth(1).is_some_and(|rest| rest.contains(kept)), "{kept} in {said}");
+    }
+    assert!(machine.path("/var/lib/pcm/mounted/file").is_file());
+    assert!(machine.path("/srv/logs/PACMAN.LOG").is_file());
+    assert!(!machine.path("/var/lib/pcm/history.db").exists() && !machine.path("/etc/pcm").exists());
+    drop(stranger.stdin.take());
+    stranger.wait().unwrap();
+}
+
+#[test]
 fn what_the_build_is_told_is_found_from_where_it_is_called_and_functions_keep_their_names() {
     let _alone = building();
     let dir = tempfile::tempdir().unwrap();
