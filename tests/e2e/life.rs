@@ -6,6 +6,7 @@ mod machine;
 mod scripts;
 
 use super::common::{self, *};
+use super::signed::Signed;
 use machine::Machine;
 use std::process::{Command, Stdio};
 
@@ -31,7 +32,28 @@ fn end_by_hand(machine: &Machine, mut service: std::process::Child) {
 
 #[test]
 fn installed_configured_removed_purged_and_installed_again_a_machine_runs_nothing_twice() {
-    let Some(mut machine) = Machine::new() else { return };
+    let mut site = Site::bare("");
+    let hash = site.package("BP00000A", &site.say("ran"));
+    site.publish(&[Request::due("BP0000Y").set("content_sha256", format!("{hash:?}"))]);
+    let Some(machine) = Machine::of(site) else { return };
+    a_life(&machine, &["--trust", "permissions"]);
+}
+
+/// The same where keys are trusted, and not whoever can write to the share.
+#[test]
+fn a_machine_that_believes_keys_alone_has_the_same_life() {
+    let Some(mut signed) = Signed::new() else { return };
+    let request = signed.request();
+    signed.publish(&[request], 3);
+    // The lists that another machine has are what the next configuration brings with it.
+    signed.init();
+    let root = signed.root.clone();
+    let Some(machine) = Machine::of(signed.site) else { return };
+    a_life(&machine, &["--trust-key", &root, "--hand-made"]);
+}
+
+/// A mandatory package is on the share of this machine, whose `pcm init` takes these words.
+fn a_life(machine: &Machine, trust: &[&str]) {
     let deb = deb::make(&machine.site.path(""), "0.1.0-1");
 
     // Nothing is asked, nothing is made up, and nothing is started; it says what comes next.
@@ -48,35 +70,29 @@ fn installed_configured_removed_purged_and_installed_again_a_machine_runs_nothin
         assert!(machine.path(file).is_file(), "{file}");
     }
     let share = machine.site.share().display().to_string();
-    machine.did(&["pcm", "init", "--machine", MACHINE, "--share", &share, "--trust", "permissions"]);
+    machine.did(&[&["pcm", "init", "--machine", MACHINE, "--share", &share], trust].concat());
     // The unit is the package's, and no copy is written that would stay behind at its upgrades.
     let said = machine.did(&["pcm", "service", "install"]);
     assert!(said.contains("pcm.service is of the installed package"), "{said}");
     assert!(!machine.path("/etc/systemd/system/pcm.service").exists());
 
-    // A mandatory package runs. The countdown and the wait after a boot are not what this is about.
+    // The package runs. The countdown and the wait after a boot are not what this is about.
     machine.configure();
-    let script = machine.site.say("ran");
-    let due = {
-        let hash = machine.site.package("BP00000A", &script);
-        move |id: &str| Request::due(id).set("content_sha256", format!("{hash:?}"))
-    };
-    machine.site.publish(&[due("BP0000Y")]);
-    let service = by_hand(&machine);
+    let service = by_hand(machine);
     machine.wait_state("BP0000Y", "succeeded");
     let results = machine.site.share().join("despoolr.box").join(MACHINE);
     let delivered = || std::fs::read_dir(&results).is_ok_and(|entries| entries.flatten().count() > 0);
     wait_for("its result is on the share", delivered);
-    end_by_hand(&machine, service);
+    end_by_hand(machine, service);
 
     // Removed and installed again it knows what it did.
     machine.dpkg(&["-r", "pcm"]);
     assert!(!machine.path("/usr/bin/pcm").exists());
     assert!(machine.path("/var/lib/pcm/history.db").is_file() && machine.path("/etc/pcm/pcm.toml").is_file());
     machine.install(&deb);
-    let service = by_hand(&machine);
+    let service = by_hand(machine);
     assert_eq!(machine.state_of("BP0000Y"), "succeeded");
-    end_by_hand(&machine, service);
+    end_by_hand(machine, service);
 
     // Purged it is gone, but for the group, whose files may be anywhere.
     let said = machine.dpkg(&["-P", "pcm"]);
@@ -99,7 +115,7 @@ fn installed_configured_removed_purged_and_installed_again_a_machine_runs_nothin
     });
     assert_eq!(machine.site.ran("ran"), 1, "{}", machine.log());
     machine.did(&["pcm", "init", "--adopt=done"]);
-    wait_for("it goes on", || !problems(&machine).contains(&"history-lost".to_owned()));
+    wait_for("it goes on", || !problems(machine).contains(&"history-lost".to_owned()));
     machine.did(&["pcm", "poll"]);
     assert_eq!(machine.site.ran("ran"), 1, "{}", machine.log());
     let _ = service.kill();
@@ -257,6 +273,7 @@ fn the_script_makes_a_deb_and_an_rpm_and_the_rpm_does_what_the_deb_does() {
             return skipped(format_args!("{tool}: {e}"));
         }
     }
+    let _alone = scripts::building();
     let out = tempfile::tempdir().unwrap();
     let mut build = Command::new(deb::repository().join(".packaging/build"));
     build.args(["--fast", "--binary", env!("CARGO_BIN_EXE_pcm"), "--out"]).arg(out.path());
@@ -275,7 +292,6 @@ fn the_script_makes_a_deb_and_an_rpm_and_the_rpm_does_what_the_deb_does() {
         }
     }
 
-    let _alone = scripts::building();
     let Some(machine) = Machine::new().map(Machine::with_systemd) else { return };
     // The next version, as the script would make it.
     make_dir(&machine.site.path("built/release"));

@@ -72,6 +72,7 @@ fn the_policy_of_the_system_says_whether_the_service_is_started_and_stopped() {
     assert_eq!(asked, "pcm.service restart\npcm.service stop\n");
 }
 
+/// The mark is beside the configuration, and the history may be on a file system that is not mounted yet, or elsewhere.
 #[test]
 fn where_a_mark_remembers_a_history_none_is_made() {
     let Some(machine) = Machine::new() else { return };
@@ -96,6 +97,7 @@ fn without_systemd_installing_says_what_starts_the_service() {
     assert!(said.contains("there is no systemd here") && said.contains("pcm service run"), "{said}");
 }
 
+/// Which of them it is, dpkg says; a file that another installation left says nothing.
 #[test]
 fn what_is_installed_anew_and_what_is_upgraded_is_told_by_the_package_manager() {
     let Some(machine) = Machine::new().map(Machine::with_systemd) else { return };
@@ -173,6 +175,7 @@ fn purging_is_refused_while_a_service_lives_and_no_strangers_process_is_in_the_w
     stranger.wait().unwrap();
 }
 
+/// The tools that make the packages are played: what they are given is what counts.
 #[test]
 fn what_the_build_is_told_is_found_from_where_it_is_called_and_functions_keep_their_names() {
     let _alone = building();
