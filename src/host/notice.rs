@@ -4,6 +4,7 @@
 use super::sys;
 use crate::host::sessions::Session;
 use crate::text::SafeText;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 /// Cells of a line; a terminal may be wider, hardly one is narrower.
 const WIDTH: usize = 76;
@@ -26,6 +27,19 @@ pub struct Untold {
     pub terminal: SafeText,
     /// Why.
     pub why: SafeText,
+}
+
+/// Nobody is told anything by this process.
+static SILENT: AtomicBool = AtomicBool::new(false);
+
+/// From now on this process tells nobody anything: what happens in a sandbox is nobody's business.
+pub fn silence() {
+    SILENT.store(true, Ordering::SeqCst);
+}
+
+/// Whether that is so.
+pub fn is_silent() -> bool {
+    SILENT.load(Ordering::SeqCst)
 }
 
 /// Tells everybody; who could not be told comes back. A terminal that is listed twice is written to once.

@@ -20,10 +20,10 @@ const NOT_RUN: &[(&str, &str)] = &[
     ),
     ("cargo build --release", "it compiles everything anew"),
     (
-        "dpkg -i pcm_0.1.0-1_amd64.deb",
+        "dpkg -i target/packages/pcm_0.1.0-1_amd64.deb",
         "it changes this machine; a scratch root has it installed when packages are tested",
     ),
-    ("rpm -i pcm-0.1.0-1.x86_64.rpm", "it changes this machine"),
+    ("rpm -i target/packages/pcm-0.1.0-1.x86_64.rpm", "it changes this machine"),
     ("install -m 0755 target/release/pcm /usr/local/bin/pcm", "it changes this machine"),
     ("systemctl restart pcm", "it changes this machine"),
     ("pcm service uninstall", "it changes this machine; tests/e2e/service.rs tries it on folders"),

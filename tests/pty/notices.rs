@@ -48,3 +48,20 @@ fn a_notice_on_the_consoles_own_terminal_does_not_stay_on_its_screen() {
     console.keys("q");
     assert_eq!(console.wait_exit(), 0);
 }
+
+#[test]
+fn a_demo_writes_on_nobodys_terminal() {
+    let site = Site::new();
+    let Some(logind) = Logind::start(&site.path(".")) else { return };
+    let terminal = Terminal::start(&std::process::Command::new("cat"), 80, 24);
+    let Some(device) = terminal.device() else { return };
+    logind.log_on("c1", "anna", device.strip_prefix("/dev").unwrap().to_str().unwrap());
+    let place = site.path("tmp");
+    make_dir(&place);
+    let mut demo = std::process::Command::new(env!("CARGO_BIN_EXE_pcm"));
+    demo.args(["demo", "--headless", "--for", "12s"]).env("TMPDIR", &place);
+    let demo = demo.env("DBUS_SYSTEM_BUS_ADDRESS", &logind.address).output().unwrap();
+    let said = text(&demo);
+    assert!(demo.status.success() && said.contains("DEM0002 starts now. A demo tells nobody."), "{said}");
+    assert_eq!(terminal.count(), 0, "{}", String::from_utf8_lossy(&terminal.bytes()));
+}

@@ -101,6 +101,9 @@ impl Executor {
         if sessions.is_empty() {
             return self.journal.info(now, &format!("{what}. Nobody is logged on."));
         }
+        if self.world.is_silent() {
+            return self.journal.info(now, &format!("{what}. A demo tells nobody."));
+        }
         let names: Vec<String> = sessions.iter().map(|s| format!("{} on {}", s.user, s.terminal)).collect();
         self.world.tell(sessions, notice);
         self.journal.info(now, &format!("{what}. Notice to {}.", names.join(", ")));
@@ -118,6 +121,9 @@ impl Executor {
         };
         if text.as_str().trim().is_empty() {
             return Err(Failure::new(Exit::Usage, "no-text", "a notice says something", "Say what"));
+        }
+        if self.world.is_silent() {
+            return Err(nobody("demo", "a demo writes on nobody's terminal"));
         }
         let Some(sessions) = self.known.users.known() else {
             return Err(nobody("users-unknown", "who is logged on cannot be known"));

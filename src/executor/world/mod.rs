@@ -81,6 +81,10 @@ pub trait Machine: Send + Sync {
     /// # Errors
     /// Why there is no answer; nothing may be concluded from it.
     fn ask_share(&self, job: &ShareJob, deadline: Duration) -> Result<ShareNews, SafeText>;
+    /// Nobody is told anything here: it is a sandbox.
+    fn is_silent(&self) -> bool {
+        false
+    }
     /// Tells those who are logged on, and does not wait for it.
     fn tell(&self, _to: &[Session], _notice: &Notice) {}
     /// Who could not be told, as far as that has turned out since this was last asked.

@@ -171,6 +171,10 @@ impl Machine for RealWorld {
         job.run(deadline)
     }
 
+    fn is_silent(&self) -> bool {
+        notice::is_silent()
+    }
+
     fn tell(&self, to: &[Session], notice: &Notice) {
         let (to, words, untold) = (to.to_vec(), notice.clone(), Arc::clone(&self.untold));
         let told = threads::start("notice", move || {
