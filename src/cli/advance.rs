@@ -88,7 +88,7 @@ struct StepDoc {
     error: Option<Failure>,
     /// Nothing has been decided since then; None: something was decided now, or by somebody's word.
     since: Option<Wall>,
-    /// The phases before they come, with `--dry-run`.
+    /// The phases before they come, with `--dry-run`; absent where there is none.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     phases: Vec<PhaseDoc>,
     #[serde(skip)]

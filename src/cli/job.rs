@@ -49,7 +49,7 @@ struct SentDoc {
     published: Option<folder::PublishDoc>,
     /// Nothing was changed: it is what would be done.
     dry_run: bool,
-    /// Absent but of `pcm job send`.
+    /// Absent but for `pcm job send`.
     #[serde(flatten)]
     course: Option<CourseDoc>,
     #[serde(skip)]
