@@ -279,7 +279,7 @@ settings! {
         allow: bool = false, value(fields::boolean);
         /// notice before a restart
         countdown: Duration = minutes(15), value(fields::duration);
-        /// replaces the system's restart command, which is the default
+        /// replaces the system's restart command
         command: Vec<String> = Vec::new(), command, like "[\"/usr/local/bin/restart-gently\"]";
     }
 
@@ -366,7 +366,7 @@ settings! {
         stage: Duration = days(30), value(fields::duration);
         /// above this size the oldest content goes that nothing needs any more; what may yet run here stays
         stage_size: u64 = 5 << 30, value(fields::size);
-        /// results (MIFs) of this machine on a share; the newest stays, undelivered ones for at least 30 days
+        /// results (MIFs); the newest stays, undelivered ones for at least 30 days
         results: Duration = days(90), value(fields::duration);
     }
 
