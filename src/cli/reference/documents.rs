@@ -311,7 +311,7 @@ fn of<'k>(wrap: &str, kind: &'k str) -> Option<&'k str> {
 fn words(field: &Field) -> String {
     let none = regex::Regex::new(r"\bNone\b").unwrap();
     let mut words = none.replace_all(&field.words, "null").into_owned();
-    if let Some(value) = field.absent.as_ref().and_then(Absent::value).filter(|_| !says_absent(&words)) {
+    if let Some(value) = field.absent.and_then(Absent::value).filter(|_| !says_absent(&words)) {
         words.push_str(&format!(" Absent: {value}."));
     }
     cell(&words)

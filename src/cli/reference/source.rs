@@ -68,7 +68,7 @@ impl Absent {
     }
 
     /// What its absence means, where that is always the same.
-    pub fn value(&self) -> Option<&'static str> {
+    pub fn value(self) -> Option<&'static str> {
         match self {
             Absent::None => None,
             Absent::Empty => Some("empty"),
