@@ -22,7 +22,7 @@ const MOST_OF_RECORD: usize = 16;
 pub struct Explained {
     /// As it stands in the text.
     pub code: String,
-    /// What it is called, where it has a name.
+    /// What it is called; absent where it has no name.
     #[serde(skip_serializing_if = "str::is_empty")]
     pub name: &'static str,
     /// In words.
