@@ -2,7 +2,7 @@
 //! do, a stable code for `--json`, and the exit status of DESIGN.md 7.
 
 use crate::text::SafeText;
-use serde::Serialize;
+use serde::{Deserialize, Deserializer, Serialize};
 
 macro_rules! exits {
     ($($(#[doc = $words:literal])+ $exit:ident = $status:literal;)*) => {
@@ -42,10 +42,11 @@ exits! {
 }
 
 /// An error as an operator meets it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, serde::Deserialize, thiserror::Error)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
 #[error("{message}. {remedy}")]
 pub struct Failure {
     /// A stable kebab-case word, e.g. `no-such-request` or `ins-missing`.
+    #[serde(deserialize_with = "safe_word")]
     pub code: String,
     /// What failed, on what, and why. No full stop at its end.
     pub message: SafeText,
@@ -58,6 +59,11 @@ pub struct Failure {
 
 /// [`Exit`] as it crosses the socket.
 pub type ExitCode = u8;
+
+/// What comes from elsewhere may be no word at all.
+fn safe_word<'de, D: Deserializer<'de>>(from: D) -> std::result::Result<String, D::Error> {
+    SafeText::deserialize(from).map(|word| word.to_string())
+}
 
 fn failed() -> ExitCode {
     Exit::Failed as u8

@@ -286,7 +286,7 @@ pub struct Problem {
     pub severity: Severity,
     /// Which file, as an operator would name it.
     pub file: SafeText,
-    /// Counted from 1; absent when the file could not be read at all.
+    /// Counted from 1; None: the file could not be read at all.
     pub line: Option<u32>,
     /// The key, e.g. `request[3].expire_after`.
     pub field: Option<SafeText>,

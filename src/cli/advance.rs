@@ -38,41 +38,57 @@ const MOST: usize = 5;
 /// `job advance --json`
 #[derive(Debug, Serialize)]
 struct AdvanceDoc {
+    /// The jobs, each with what becomes of it.
     jobs: Vec<StepDoc>,
     /// Reports without a signature were counted at a site that signs (`unsigned_reports`).
     unsigned_reports: bool,
+    /// The publication of it; None: nothing changed, or `--no-publish`.
     published: Option<folder::PublishDoc>,
+    /// Nothing was changed: it is what would be done.
     dry_run: bool,
 }
 
 /// What becomes of one job.
 #[derive(Debug, Serialize)]
 struct StepDoc {
+    /// The job.
     job_id: JobId,
+    /// The request that machines make of it.
     request_id: RequestId,
     /// From now on.
     state: JobState,
+    /// Why it is suspended or cancelled; None: it is neither, or nobody said why.
     reason: Option<SafeText>,
     /// The share of its machines that is reached from now on.
     percent: f64,
+    /// The share of its machines that comes next, in percent; None: there is no next phase.
     next_phase: Option<f64>,
+    /// When that may begin at the earliest; None: at no time of its own.
     next_at: Option<Wall>,
     /// None: nobody asked, it goes on by somebody's word.
     gate: Option<GateDoc>,
+    /// How many machines the phase has; with `--reason` nobody counts, and this and the numbers after it are 0.
     machines: u64,
+    /// On so many of them it has ended.
     ended: u64,
+    /// On so many of them it runs.
     running: u64,
+    /// So many of them say nothing that can be counted.
     silent: u64,
+    /// So many machines were taken out, as they are no targets.
     not_targets: u64,
+    /// The machines on which it failed or was interrupted since the job was resumed last.
     failed: Vec<MachineId>,
+    /// Why machines are silent.
     silent_because: Vec<ReasonDoc>,
     /// What is missing, or what was proven.
     words: Vec<SafeText>,
-    /// Why nothing came of it.
+    /// Why nothing came of it; absent where something did, or nothing was to come.
     #[serde(skip_serializing_if = "Option::is_none")]
     error: Option<Failure>,
-    /// Nothing has been decided since then.
+    /// Nothing has been decided since then; None: something was decided now, or by somebody's word.
     since: Option<Wall>,
+    /// The phases before they come, with `--dry-run`; absent where there is none.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     phases: Vec<PhaseDoc>,
     #[serde(skip)]
@@ -84,8 +100,11 @@ struct StepDoc {
 /// The gate's answer with its numbers.
 #[derive(Debug, Serialize)]
 struct GateDoc {
+    /// What the gate says.
     answer: Answer,
+    /// On so many machines it has ended since the job was resumed last.
     n: u64,
+    /// So many of those without success.
     f: u64,
     /// From 0 to 1.
     limit: f64,
@@ -96,7 +115,9 @@ struct GateDoc {
 /// Why machines are silent.
 #[derive(Debug, Serialize)]
 struct ReasonDoc {
+    /// Why, in words.
     reason: SafeText,
+    /// How many machines.
     machines: u64,
 }
 
@@ -105,11 +126,13 @@ struct ReasonDoc {
 struct PhaseDoc {
     /// 0: the machines that come first.
     percent: f64,
+    /// How many machines it has.
     machines: u64,
-    /// So many can prove the limit.
+    /// So many machines can prove that the limit is kept.
     provable: bool,
     /// So many are needed for that; None: no number is enough.
     provable_from: Option<u64>,
+    /// So many of them say nothing that can be counted.
     silent: u64,
     /// So many will have launched before a halt can reach them.
     launched_before_halt: u64,

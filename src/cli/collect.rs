@@ -25,16 +25,23 @@ const PATIENCE: Duration = Duration::from_secs(60);
 /// `site collect --json`
 #[derive(Debug, Serialize)]
 struct CollectDoc {
+    /// The site's code.
     site: SiteCode,
     /// The file.
     file: SafeText,
+    /// The size of the file in bytes.
     bytes: u64,
     /// When reading began.
     at: Wall,
+    /// How many machines the site has.
     machines: u64,
+    /// How many of them have a report that was read.
     read: u64,
+    /// How many of them have a report that could not be read.
     unread: u64,
+    /// How many of them have no report.
     without_report: u64,
+    /// Nothing was written: it is what would be done.
     dry_run: bool,
 }
 

@@ -60,9 +60,9 @@ fn with_words(shell: Shell, script: String) -> String {
             let verbs = verbs.join(" ");
             script.replace(" -l machine -d", " -l machine -x -a \"(pcm words machines 2>/dev/null)\" -d")
                 + &format!(
-                    "complete -c pcm -n \"__fish_seen_subcommand_from {verbs}\" -f -a \"(pcm words requests 2>/dev/null)\"\n\
-                     complete -c pcm -n \"__fish_seen_subcommand_from {INSTALL}\" -f -a \"(pcm words offers 2>/dev/null)\"\n\
-                     complete -c pcm -n \"__fish_seen_subcommand_from run trigger rerun\" -l override -x -a \
+                    "complete -c pcm -n \"__fish_pcm_using_subcommand {verbs}\" -f -a \"(pcm words requests 2>/dev/null)\"\n\
+                     complete -c pcm -n \"__fish_pcm_using_subcommand {INSTALL}\" -f -a \"(pcm words offers 2>/dev/null)\"\n\
+                     complete -c pcm -n \"__fish_pcm_using_subcommand run trigger rerun\" -l override -x -a \
                      \"(__fish_append , {})\"\n",
                     gates()
                 )
@@ -73,14 +73,18 @@ fn with_words(shell: Shell, script: String) -> String {
 
 /// The function that was generated completes; where a word is wanted that only the machine knows, another one around it.
 fn bash(script: &str) -> String {
-    let (verbs, gates) = (about_one().join("|"), gates());
+    let (families, verbs, gates) = (names(|_| true).join("|"), about_one().join("|"), gates());
     let around = format!(
         r#"
 _pcm_with_words() {{
     local cur="$2" prev="$3" verb="" word
     _pcm "$@"
+    # The first verb alone: `service install` and `job show` are about none of this machine's requests.
     for word in "${{COMP_WORDS[@]:1:COMP_CWORD-1}}"; do
-        case "$word" in {verbs}) verb="$word" ;; esac
+        case "$word" in
+        {verbs}) verb="$word"; break ;;
+        {families}) break ;;
+        esac
     done
     if [[ "$prev" == --machine ]]; then
         COMPREPLY=($(compgen -W "$(pcm words machines 2>/dev/null)" -- "${{cur^^}}"))
@@ -114,9 +118,13 @@ fn gates() -> String {
 
 /// The verbs that are about one request.
 fn about_one() -> Vec<String> {
-    let takes_one = |sub: &&Command| sub.get_positionals().any(|arg| arg.get_id() == "request");
+    names(|sub| sub.get_positionals().any(|arg| arg.get_id() == "request"))
+}
+
+/// The first words of those verbs, and their other names.
+fn names(of: impl Fn(&Command) -> bool) -> Vec<String> {
     let shown = shown();
-    let subs = shown.get_subcommands().filter(takes_one);
+    let subs = shown.get_subcommands().filter(|sub| of(sub));
     subs.flat_map(|sub| {
         [sub.get_name().to_owned()].into_iter().chain(sub.get_all_aliases().map(str::to_owned))
     })

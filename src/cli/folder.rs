@@ -305,17 +305,25 @@ pub fn expect(machines: usize, then: &ThenArgs) -> Result<()> {
 /// `site publish --json`
 #[derive(Debug, Serialize)]
 pub struct PublishDoc {
+    /// Number of the publication, higher with each.
     serial: u64,
+    /// Version of the trust list that it was published under; 0: it is not signed.
     epoch: u64,
+    /// When it was published.
     issued: Wall,
+    /// Until when machines may start anything by it; None: without an end.
     valid_until: Option<Wall>,
+    /// What is another than in the publication before.
     changed: ChangedDoc,
+    /// The jobs that are not published any more.
     withdrawn: Vec<JobId>,
+    /// The files that were written on the share.
     written: Vec<WrittenDoc>,
-    /// Files of earlier publications that no index names any more.
+    /// How many files of earlier publications were removed, as no index names them any more.
     removed: usize,
+    /// Nothing was written: it is what would be done.
     dry_run: bool,
-    /// Which publication was completed before.
+    /// Which publication was completed before; None: none had to be.
     completed: Option<u64>,
     /// Machines in mode signed believe it.
     signed: bool,
@@ -323,7 +331,7 @@ pub struct PublishDoc {
     faults: Vec<SafeText>,
     /// What went wrong beside: a log that was not written, a file that was not removed.
     warnings: Vec<SafeText>,
-    /// The jobs that `--undo` cancels, as they were sent since.
+    /// The jobs that `--undo` cancels, as they were sent since; absent where there is none.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub cancelled: Vec<JobId>,
     /// What `--undo` left as it is, and why.
@@ -339,11 +347,15 @@ pub struct PublishDoc {
 /// What is another than before.
 #[derive(Debug, Serialize)]
 struct ChangedDoc {
+    /// The jobs that are new or changed.
     jobs: Vec<JobId>,
+    /// The packages that were not there before.
     packages: Vec<PackageId>,
+    /// How many policies of groups are new or changed.
     policy: usize,
+    /// How many parts of the list of machines are new or changed.
     members: usize,
-    /// Machines that are no more.
+    /// How many machines are no more.
     machines: usize,
     /// What policies keep machines from no more.
     opened: Vec<SafeText>,
@@ -352,7 +364,9 @@ struct ChangedDoc {
 /// One file.
 #[derive(Debug, Serialize)]
 struct WrittenDoc {
+    /// Path below the share.
     path: SafeText,
+    /// Its size in bytes.
     bytes: u64,
 }
 

@@ -18,8 +18,11 @@ pub const SOON_READ: usize = 1_000;
 /// too much to be read.
 #[derive(Debug, Serialize)]
 pub struct CourseDoc {
+    /// On so many machines it cannot be foretold; None: nothing was foretold.
     silent: Option<u64>,
+    /// When so many machines would start it; None: nothing was foretold.
     runs: Option<Vec<Runs>>,
+    /// How many machines would never start it by themselves; None: nothing was foretold.
     never: Option<Vec<Never>>,
     /// Why it is not known, where somebody asked for it.
     #[serde(skip)]

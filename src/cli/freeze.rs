@@ -22,13 +22,17 @@ const BEHIND: TimeDelta = TimeDelta::minutes(15);
 /// `site freeze --json`, `site unfreeze --json`
 #[derive(Debug, Serialize)]
 struct FreezeDoc {
+    /// Until when, as a policy says it, on each machine's own clock where it has no zone; None: `unfreeze`.
     frozen_until: Option<String>,
+    /// Why, as the machines show it; None: `unfreeze`.
     reason: Option<SafeText>,
     /// How many freezes are no more.
     ended: usize,
-    /// Those that somebody wrote into the policy: they stay.
+    /// How many stay, as somebody wrote them into the policy; 0 of `freeze`.
     left: usize,
+    /// The publication of it; None: `--no-publish`.
     published: Option<folder::PublishDoc>,
+    /// Nothing was changed: it is what would be done.
     dry_run: bool,
 }
 

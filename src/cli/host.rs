@@ -172,13 +172,14 @@ impl Told<'_> {
     }
 
     fn other_version(&self, other: &str) -> Failure {
+        // With `--json` it says it as a document.
+        let said = refused(&self.ended.said).map_or_else(|| self.last(), |failure| failure.message);
         Failure::new(
             Exit::Usage,
             "other-version",
             format!(
-                "{} has pcm {other}, this is pcm {VERSION}, and it did not understand: {}",
-                self.host,
-                self.last()
+                "{} has pcm {other}, this is pcm {VERSION}, and it did not understand: {said}",
+                self.host
             ),
             "Use the same version on both, or what both know",
         )

@@ -25,9 +25,13 @@ use std::path::Path;
 /// `init --json`
 #[derive(Debug, Serialize)]
 struct InitDoc {
+    /// The machine that is enrolled now.
     machine: crate::site::ids::MachineId,
+    /// Path of its configuration.
     config: SafeText,
+    /// `init` wrote the configuration; false: it was there.
     config_written: bool,
+    /// Path of the state folder.
     state: SafeText,
     /// `[trust] mode` of the configuration.
     trust: TrustMode,
@@ -41,6 +45,7 @@ struct InitDoc {
     host_key: Option<SafeText>,
     /// Shares that could not be opened, and why: nothing of them was looked at.
     not_reached: Vec<trust_key::NotTaken>,
+    /// How its history stands.
     #[serde(flatten)]
     state_of_history: crate::executor::init::InitDoc,
 }

@@ -35,16 +35,21 @@ const SPREAD: Duration = Duration::from_secs(3_600);
 /// `job send --json`, and what comes of a change.
 #[derive(Debug, Serialize)]
 struct SentDoc {
+    /// Which job.
     job_id: JobId,
+    /// The request that machines make of it.
     request_id: RequestId,
+    /// Its state from now on.
     state: JobState,
     /// How many machines its targets meet.
     targets: usize,
     /// For so many of them only they themselves know whether its condition holds.
     undecided: usize,
+    /// The publication of it; None: `--no-publish`.
     published: Option<folder::PublishDoc>,
+    /// Nothing was changed: it is what would be done.
     dry_run: bool,
-    /// Of what is sent.
+    /// Absent but for `pcm job send`.
     #[serde(flatten)]
     course: Option<CourseDoc>,
     #[serde(skip)]

@@ -59,21 +59,30 @@ pub fn met(job: &Job, source: &Source) -> (usize, usize) {
 /// `job list --json`
 #[derive(Debug, Serialize)]
 struct JobsDoc {
+    /// All jobs of the site folder.
     jobs: Vec<JobDoc>,
 }
 
 /// One job.
 #[derive(Debug, Serialize)]
 struct JobDoc {
+    /// The job.
     job_id: JobId,
+    /// The request that machines make of it.
     request_id: RequestId,
     /// None: it was not published yet, or has left the index.
     revision: Option<u64>,
+    /// Its state.
     state: JobState,
+    /// The share of its machines that it has reached, in percent; 0: only those that come first.
     percent: f64,
+    /// Why it is suspended or cancelled; None: it is neither, or nobody said why.
     reason: Option<SafeText>,
+    /// The package's name.
     package: SafeText,
+    /// The command's name.
     command: SafeText,
+    /// How many machines its targets meet.
     targets: usize,
     /// Who may have it run beside those who operate.
     offer_to: Option<OfferTo>,
@@ -207,23 +216,37 @@ pub fn show(app: &App, id: JobId, named: &FolderArgs) -> Result<Exit> {
 /// `job show --json`
 #[derive(Debug, Serialize)]
 struct ShowDoc {
+    /// As in `pcm job list`.
     #[serde(flatten)]
     job: JobDoc,
+    /// For so many of them only they themselves know whether its condition holds.
     undecided: usize,
+    /// The package's id.
     package_id: String,
+    /// The release of the package.
     release: u64,
+    /// What is started, as one line.
     command_line: SafeText,
+    /// Whom it is for: machines, groups (`@web`), or all.
     to: Vec<String>,
+    /// Whom it is not for.
     exclude: Vec<String>,
+    /// The condition that machines have to meet; None: without one.
     #[serde(rename = "where")]
     condition: Option<SafeText>,
+    /// From when on it may be run, on each machine's own clock where it has no zone; None: at once.
     offer_after: Option<String>,
+    /// From when on machines start it by themselves, said the same way; None: never.
     mandatory_after: Option<String>,
+    /// When it ends, said the same way; None: never.
     expire_after: Option<String>,
+    /// How far its starts are spread, e.g. `1h`; None: not said.
     spread: Option<String>,
+    /// The shares of its machines that it reaches, each with its time.
     phases: Vec<String>,
     /// They come first.
     canary: Vec<String>,
+    /// Path of its file.
     file: SafeText,
 }
 

@@ -33,40 +33,60 @@ const PUBLISH_FOR: Duration = Duration::from_secs(365 * 86_400);
 /// `key list --json`, and what comes of a change.
 #[derive(Debug, Serialize)]
 struct KeysDoc {
+    /// The site's code.
     site: SafeText,
+    /// The site's id, which no other site has.
     site_id: SafeText,
+    /// Version of the trust list.
     version: u64,
+    /// When the trust list was made.
     issued: Wall,
+    /// Path of the trust list.
     file: SafeText,
+    /// Its keys, revoked ones too.
     keys: Vec<KeyDoc>,
+    /// Releases that run nowhere.
     withdrawn: Vec<WithdrawnDoc>,
 }
 
 /// One key.
 #[derive(Debug, Serialize)]
 struct KeyDoc {
+    /// Whose key it is; None: it is revoked.
     principal: Option<SafeText>,
+    /// What it may sign; None: it is revoked.
     role: Option<Role>,
+    /// Its fingerprint.
     fingerprint: SafeText,
+    /// Its kind, as OpenSSH names it.
     kind: SafeText,
+    /// From when on it counts; None: from the start.
     valid_after: Option<Wall>,
+    /// When it ends; None: never, or it is revoked.
     valid_before: Option<Wall>,
+    /// The comment of its file.
     comment: SafeText,
+    /// It counts for nothing any more.
     revoked: bool,
 }
 
 /// Releases that run nowhere.
 #[derive(Debug, Serialize)]
 struct WithdrawnDoc {
+    /// Of which package.
     package_id: PackageId,
+    /// All releases below this one.
     below: u64,
 }
 
 /// `key generate --json`
 #[derive(Debug, Serialize)]
 struct PairDoc {
+    /// Path of the private key.
     file: SafeText,
+    /// Path of the public key.
     public: SafeText,
+    /// Its fingerprint.
     fingerprint: SafeText,
 }
 

@@ -31,31 +31,43 @@ const PATIENCE: Duration = Duration::from_secs(60);
 /// `site machine list --json`, and what comes of a change.
 #[derive(Debug, Serialize)]
 struct MachinesDoc {
+    /// The machines of the site, or those that `--where` leaves.
     machines: Vec<MachineDoc>,
 }
 
 /// One machine, with the columns of its file.
 #[derive(Debug, Serialize)]
 struct MachineDoc {
+    /// Its id.
     smsid: MachineId,
+    /// Its host name; None: not said.
     host: Option<SafeText>,
+    /// Its groups.
     groups: Vec<String>,
+    /// The public key that its reports are signed with; None: not said.
     host_key: Option<SafeText>,
+    /// What the publisher says of it.
     words: SafeText,
-    /// The state in which it may go on once.
+    /// The state in which it may go on once; None: not said.
     adopt: Option<SafeText>,
 }
 
 /// What comes of a change.
 #[derive(Debug, Serialize)]
 struct ChangeDoc {
+    /// How many machines are new.
     added: usize,
+    /// How many machines were changed.
     changed: usize,
+    /// How many machines were removed.
     removed: usize,
+    /// How many machines the site has now.
     machines: usize,
+    /// The publication of it; None: `--no-publish`.
     published: Option<folder::PublishDoc>,
+    /// Nothing was changed: it is what would be done.
     dry_run: bool,
-    /// Of `replace`.
+    /// Of `replace`, and absent of the others: whose state the machine may go on with.
     #[serde(skip_serializing_if = "Option::is_none")]
     replaced: Option<ReplacedDoc>,
 }
@@ -63,11 +75,15 @@ struct ChangeDoc {
 /// Whose state it is that a machine may go on with.
 #[derive(Debug, Clone, Serialize)]
 struct ReplacedDoc {
+    /// Which machine.
     smsid: MachineId,
+    /// The state that it may go on with.
     adopt: SafeText,
-    /// Who reports.
+    /// The host name under which it reports.
     host: SafeText,
+    /// When it reported that.
     reported_at: Wall,
+    /// It reports that another machine has its id.
     two_machines: bool,
 }
 

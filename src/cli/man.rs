@@ -30,7 +30,14 @@ const FILES: [(&str, &str); 5] = [
 /// # Errors
 /// There is no such verb; standard output cannot be written.
 pub fn print(verb: Option<&str>, out: &Out) -> Result<Exit> {
-    let name = verb.map_or_else(|| MAIN.to_owned(), page_of);
+    let command = Cli::command();
+    let name = verb.map_or_else(
+        || MAIN.to_owned(),
+        |verb| {
+            let mut all = families(&command);
+            page_of(all.find(|sub| other_names(sub).any(|name| name == verb)).map_or(verb, Command::get_name))
+        },
+    );
     let page = pages()?.into_iter().find(|(page, _)| *page == name);
     let (_, page) = page.ok_or_else(|| {
         let message = format!("there is no verb `{}`", verb.unwrap_or_default());
@@ -54,12 +61,21 @@ fn page_of(verb: &str) -> String {
 pub fn pages() -> Result<Vec<(String, String)>> {
     let mut command = Cli::command();
     command.build();
-    let families = families(&command);
+    // Of another name there is a page that only leads on.
+    let others = families(&command).flat_map(|sub| {
+        let text = format!(".so man1/{}\n", page_of(sub.get_name()));
+        other_names(sub).map(move |name| Ok((page_of(name), text.clone())))
+    });
     let made = std::iter::once(whole(&command).map(|page| (MAIN.to_owned(), page)))
-        .chain(families.map(|sub| Ok((page_of(sub.get_name()), family(sub)?))));
+        .chain(families(&command).map(|sub| Ok((page_of(sub.get_name()), family(sub)?))))
+        .chain(others);
     made.collect::<std::io::Result<_>>().map_err(|e| {
         Failure::new(Exit::Failed, "output", format!("the manual page cannot be made: {e}"), "Report this")
     })
+}
+
+fn other_names(verb: &Command) -> impl Iterator<Item = &str> {
+    verb.get_visible_aliases()
 }
 
 fn families(command: &Command) -> impl Iterator<Item = &Command> {

@@ -1,25 +1,22 @@
 //! `pcm package`: what a publisher does with the packages of a share.
 
+mod list;
+
 use super::App;
 use super::args::{FolderArgs, ImportArgs, PackageVerb};
 use super::page::Page;
-use super::table::{Table, fixed, words};
+use super::sign::ContentDoc;
 use super::time::absolute;
 use super::view::count;
-use crate::clock::Wall;
 use crate::error::{Exit, Failure, Result};
 use crate::host::lock::ExclusiveLock;
-use crate::host::open::{Folder, OpenError, read_bounded};
-use crate::site;
+use crate::host::open::{Folder, OpenError};
 use crate::site::content::{FILES, Written, write_list};
 use crate::site::ids::PackageId;
 use crate::site::instruction::render::command_line;
 use crate::site::package::import::{self, Imported, Wishes};
 use crate::site::package::shelf::{self, Shelf};
 use crate::site::package::{NAME, Package, render, request_lines, starter};
-use crate::site::publisher::packages::{MAX_SIGNATURE, SIGNATURE};
-use crate::site::signed::list::{ENDS_SOON, Keys, TrustList};
-use crate::site::signed::signers::Role;
 use crate::text::{self, SafeText};
 use serde::Serialize;
 use std::path::{Path, PathBuf};
@@ -29,7 +26,7 @@ pub fn run(app: &App, verb: &PackageVerb) -> Result<Exit> {
     match verb {
         PackageVerb::New { id, name, folder } => new(app, *id, name.as_deref(), folder),
         PackageVerb::Import(args) => import(app, args),
-        PackageVerb::List { folder } => list(app, folder),
+        PackageVerb::List { folder } => list::list(app, folder),
         PackageVerb::Lint { packages, hashes, folder } => {
             let [_, ..] = packages.as_slice() else {
                 let shelf = shelf(app, folder)?;
@@ -90,15 +87,6 @@ fn alone(app: &App, shelf: &Shelf) -> Result<Option<ExclusiveLock>> {
     }
 }
 
-/// `package content --json`
-#[derive(Debug, Serialize)]
-struct ContentDoc {
-    package: SafeText,
-    content_sha256: String,
-    files: usize,
-    bytes: u64,
-}
-
 fn content(app: &App, package: &Path, named: &FolderArgs) -> Result<Exit> {
     let folder = opened(app, package, named)?;
     if let Some((site, id)) = super::sign::in_site_folder(folder.path()) {
@@ -112,9 +100,10 @@ fn content(app: &App, package: &Path, named: &FolderArgs) -> Result<Exit> {
     let written = write_list(&folder)?;
     let doc = ContentDoc {
         package: shown.into(),
-        content_sha256: written.sha256.as_str().to_owned(),
-        files: written.files,
-        bytes: written.bytes,
+        content_sha256: Some(written.sha256.as_str().to_owned()),
+        files: Some(written.files),
+        bytes: Some(written.bytes),
+        release: None,
     };
     app.out.view(&doc, || {
         // The hash is longer than what is left of a line beside anything else, and is there to be copied.
@@ -122,10 +111,10 @@ fn content(app: &App, package: &Path, named: &FolderArgs) -> Result<Exit> {
         page.line(format!(
             "{}: {}, {} bytes. For the instruction file:",
             doc.package,
-            count(doc.files, "file"),
-            doc.bytes
+            count(written.files, "file"),
+            written.bytes
         ));
-        page.line(format!("content_sha256 = \"{}\"", doc.content_sha256));
+        page.line(format!("content_sha256 = \"{}\"", written.sha256.as_str()));
         page
     })?;
     Ok(Exit::Done)
@@ -172,7 +161,9 @@ fn opened(app: &App, package: &Path, named: &FolderArgs) -> Result<Folder> {
 /// `package new --json`
 #[derive(Debug, Serialize)]
 struct NewDoc {
+    /// The package's id.
     package_id: PackageId,
+    /// Path of its folder.
     folder: SafeText,
 }
 
@@ -214,27 +205,44 @@ fn there(app: &App, named: &FolderArgs) -> String {
 /// `package import --json`
 #[derive(Debug, Serialize)]
 struct ImportDoc {
+    /// The package's id.
     package_id: PackageId,
+    /// Its name.
     name: SafeText,
+    /// Its version; None: not said.
     version: Option<SafeText>,
+    /// Who made it; None: not said.
     publisher: Option<SafeText>,
+    /// What it can be told to do.
     commands: Vec<CommandDoc>,
+    /// Path of its folder.
     folder: SafeText,
+    /// The hash of its list of files.
     content_sha256: String,
+    /// How many files it has.
     files: usize,
+    /// Their size in bytes.
     bytes: u64,
+    /// It replaced the package that had this id.
     replaced: bool,
+    /// What has to be known or looked at.
     notes: Vec<SafeText>,
 }
 
 /// One command of it.
 #[derive(Debug, Serialize)]
 struct CommandDoc {
+    /// The command's name.
     command: SafeText,
+    /// What is started, as one line.
     command_line: SafeText,
+    /// Where it runs; empty: anywhere.
     platforms: Vec<&'static str>,
+    /// It needs nobody.
     automated: bool,
+    /// It shows nothing.
     background: bool,
+    /// It removes the package.
     removes: bool,
     /// The lines of an instruction file, but for the ids of request and job and the times.
     request: String,
@@ -385,216 +393,4 @@ fn import_page(doc: &ImportDoc, next: &Next) -> Page {
         }
     }
     page
-}
-
-/// `package list --json`
-#[derive(Debug, Serialize)]
-struct ListDoc {
-    packages: Vec<RowDoc>,
-    /// What interrupted imports and replacements left.
-    left: Vec<LeftDoc>,
-}
-
-/// One of these.
-#[derive(Debug, Serialize)]
-struct LeftDoc {
-    package_id: PackageId,
-    path: SafeText,
-    problem: SafeText,
-    remedy: SafeText,
-}
-
-/// One package, with the keys of its file; what cannot be read is null, and `problem` says why.
-#[derive(Debug, Serialize)]
-struct RowDoc {
-    package_id: PackageId,
-    name: Option<SafeText>,
-    version: Option<SafeText>,
-    publisher: Option<SafeText>,
-    language: Option<SafeText>,
-    comment: Option<SafeText>,
-    release: Option<u64>,
-    /// Whose signature of it counts by the trust list of the site folder.
-    signed_by: Option<SafeText>,
-    commands: Vec<SafeText>,
-    files: Option<usize>,
-    bytes: Option<u64>,
-    content_sha256: Option<String>,
-    problem: Option<SafeText>,
-}
-
-fn list(app: &App, named: &FolderArgs) -> Result<Exit> {
-    let shelf = shelf(app, named)?;
-    let programs = super::lint::programs(app);
-    let standing = shelf.standing()?;
-    // What is wrong with the list itself is said where it is needed.
-    let site = shelf.dir.parent().and_then(|root| site::folder::Folder::open(root).ok());
-    let list = site.and_then(|site| site.trust_list().ok().flatten());
-    let rows = standing.ids.into_iter().map(|id| {
-        let mut row = row(&shelf, id, &programs);
-        if let Some(list) = &list {
-            (row.signed_by, row.problem) = match signer(&shelf, id, row.release, list, app.now) {
-                Ok((by, soon)) => (by, row.problem.or(soon.map(Into::into))),
-                Err(why) => (None, row.problem.or(Some(why.into()))),
-            };
-        }
-        row
-    });
-    let left = standing.left.iter().map(|left| LeftDoc {
-        package_id: left.id,
-        path: left.path.display().to_string().into(),
-        problem: left.words().into(),
-        remedy: left.remedy().into(),
-    });
-    let doc = ListDoc { packages: rows.collect(), left: left.collect() };
-    app.out.view(&doc, || list_page(app, &shelf, &doc))?;
-    Ok(Exit::Done)
-}
-
-fn row(shelf: &Shelf, id: PackageId, programs: &[String]) -> RowDoc {
-    let mut row = RowDoc {
-        package_id: id,
-        name: None,
-        version: None,
-        publisher: None,
-        language: None,
-        comment: None,
-        release: None,
-        signed_by: None,
-        commands: Vec::new(),
-        files: None,
-        bytes: None,
-        content_sha256: None,
-        problem: None,
-    };
-    let folder = match shelf.package(id) {
-        Ok(folder) => folder,
-        Err(e) => {
-            row.problem = Some(e.to_string().into());
-            return row;
-        }
-    };
-    match shelf::contents(&folder) {
-        Ok((content, hash)) => {
-            row.files = Some(content.files.len());
-            row.bytes = Some(content.bytes());
-            row.content_sha256 = Some(hash.into());
-        }
-        Err(why) => row.problem = Some(why.into()),
-    }
-    match shelf::read(&folder, programs) {
-        Ok(package) => {
-            row.commands = package.commands.iter().map(|c| c.name.clone()).collect();
-            row.name = Some(package.name);
-            row.version = package.version;
-            row.publisher = package.publisher;
-            row.language = package.language;
-            row.comment = package.comment;
-            row.release = package.release;
-        }
-        Err(problems) => {
-            let first = problems.first().map(|p| {
-                let line = p.line.map(|line| format!(", line {line}")).unwrap_or_default();
-                format!("{NAME}{line}: {}", p.message)
-            });
-            row.problem = first.map(Into::into);
-        }
-    }
-    row
-}
-
-/// Who signed a package, and that the key ends soon with which it was signed; None: nobody did. Otherwise why machines in mode
-/// `signed` do not take it.
-fn signer(
-    shelf: &Shelf,
-    id: PackageId,
-    release: Option<u64>,
-    list: &TrustList,
-    now: Wall,
-) -> std::result::Result<(Option<SafeText>, Option<String>), String> {
-    if let (Some(release), Some(below)) = (release, list.withdrawn.get(&id))
-        && release < *below
-    {
-        return Err(format!(
-            "release {release} is withdrawn, as are all below {below}. Make the next one: pcm package sign {id} --key KEY"
-        ));
-    }
-    let bytes = |name: &str, limit: u64| {
-        let folder = shelf.package(id).ok()?;
-        read_bounded(&mut folder.file(name).ok()?, limit).ok()
-    };
-    let (Some(definition), Some(armour)) =
-        (bytes(NAME, site::package::MAX_BYTES), bytes(SIGNATURE, MAX_SIGNATURE))
-    else {
-        return Ok((None, None));
-    };
-    let armour = String::from_utf8_lossy(&armour);
-    match Keys::of(list, &[]).verify(&armour, Role::Package, &definition, now) {
-        Ok(signer) => {
-            let ends = signer.before.filter(|before| *before <= now + ENDS_SOON);
-            let soon = ends.map(|ends| {
-                format!(
-                    "the key that signed it ends at {}, and from then on no machine in mode signed runs it. Sign it with another: \
-                     pcm package sign {id} --again --key KEY",
-                    ends.format("%Y-%m-%dT%H:%M:%SZ")
-                )
-            });
-            Ok((Some(SafeText::new(&signer.principal)), soon))
-        }
-        Err(bad) => Err(format!(
-            "its signature does not count: {}. Sign it: pcm package sign {id} --key KEY",
-            bad.why
-        )),
-    }
-}
-
-fn list_page(app: &App, shelf: &Shelf, doc: &ListDoc) -> Page {
-    let mut page = Page::new(app.out.width);
-    if doc.packages.is_empty() {
-        page.line(format!("There is no package in {}.", shelf.dir.display()));
-    } else {
-        page.table(&packages(doc));
-    }
-    for row in &doc.packages {
-        if let Some(problem) = &row.problem {
-            page.item("! ", format!("{}: {problem}", row.package_id));
-        }
-    }
-    for left in &doc.left {
-        page.item("! ", format!("{}. {}", left.problem, left.remedy));
-    }
-    page
-}
-
-fn packages(doc: &ListDoc) -> Table {
-    let columns = [
-        fixed("PACKAGE"),
-        words("NAME", 16),
-        words("VERSION", 8),
-        fixed("RELEASE"),
-        words("SIGNED BY", 8),
-        words("COMMANDS", 12),
-        fixed("FILES"),
-        fixed("SIZE"),
-    ];
-    let mut table = Table::new(0, &columns);
-    for row in &doc.packages {
-        let text =
-            |text: &Option<SafeText>| text.as_ref().map_or_else(|| "-".to_owned(), ToString::to_string);
-        let commands: Vec<&str> = row.commands.iter().map(SafeText::as_str).collect();
-        table.row(
-            super::page::Tone::Plain,
-            [
-                row.package_id.to_string(),
-                text(&row.name),
-                text(&row.version),
-                row.release.map_or_else(|| "-".to_owned(), |n| n.to_string()),
-                text(&row.signed_by),
-                commands.join(", "),
-                row.files.map_or_else(|| "-".to_owned(), |n| n.to_string()),
-                row.bytes.map_or_else(|| "-".to_owned(), text::bytes),
-            ],
-        );
-    }
-    table
 }

@@ -118,16 +118,23 @@ fn publish(app: &App, args: &PublishArgs) -> Result<Exit> {
 /// `site init --json`
 #[derive(Debug, Serialize)]
 struct FolderDoc {
+    /// Path of the site folder; with `--hand-made`, of the share.
     dir: SafeText,
+    /// The site's code.
     site: SiteCode,
+    /// The site's id, which no other site has. Absent with `--hand-made`.
     site_id: SafeText,
+    /// The share that it is published on. Absent with `--hand-made`.
     share: SafeText,
+    /// The machine of the example; None without `--example`.
     machine: Option<MachineId>,
+    /// The request of the example; None without `--example`.
     request_id: Option<RequestId>,
+    /// When the example becomes due; None without `--example`.
     mandatory_after: Option<Wall>,
-    /// Why trust mode `permissions` would refuse the share.
+    /// Why trust mode `permissions` would refuse the share; None: it would not.
     loose: Option<SafeText>,
-    /// What was taken of a share that is filled by hand.
+    /// What was taken of a share that is filled by hand; absent without `--from`.
     #[serde(skip_serializing_if = "Option::is_none")]
     taken: Option<TakenDoc>,
 }
@@ -135,19 +142,26 @@ struct FolderDoc {
 /// What was taken of a share that is filled by hand.
 #[derive(Debug, Serialize)]
 struct TakenDoc {
+    /// The share that it was taken of.
     from: SafeText,
+    /// How many machines were taken.
     machines: usize,
+    /// The packages that were taken.
     packages: Vec<PackageId>,
+    /// The jobs that were made of its requests.
     jobs: Vec<JobId>,
     /// The first publication has to have at least this number.
     serial: u64,
+    /// What was not taken.
     left: Vec<LeftDoc>,
 }
 
 /// What was not taken.
 #[derive(Debug, Serialize)]
 struct LeftDoc {
+    /// The file, or the request in it.
     what: SafeText,
+    /// Why it was not taken.
     why: SafeText,
 }
 

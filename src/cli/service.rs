@@ -109,6 +109,14 @@ fn registration(app: &App) -> Result<Registration> {
 fn install(app: &App) -> Result<Exit> {
     app.setup.clone().usable()?;
     let registration = registration(app)?;
+    if let Some(mask) = registration.masked() {
+        return Err(Failure::new(
+            Exit::Failed,
+            "service",
+            format!("the service is masked by {}, and stays so", mask.display()),
+            "If it is to be started: systemctl unmask pcm.service, and run this again",
+        ));
+    }
     // That of a package is upgraded with it; a copy would count before it and stay as it is.
     let packaged = registration.of_package();
     let file = packaged.as_ref().unwrap_or(&registration.file).display().to_string();
@@ -140,6 +148,10 @@ fn uninstall(app: &App) -> Result<Exit> {
     let Some(file) = registration.stands() else {
         return told(app, &registration, "The service is not installed; nothing changed.");
     };
+    if registration.masked().is_some() {
+        let message = format!("The service is masked by {}, and stays so; nothing changed.", file.display());
+        return told(app, &registration, &message);
+    }
     // What a package brought goes with the package.
     let own = file == registration.file;
     let file = file.display().to_string();
@@ -172,6 +184,10 @@ fn uninstall(app: &App) -> Result<Exit> {
 
 fn status(app: &App) -> Result<Exit> {
     let registration = registration(app)?;
+    if let Some(mask) = registration.masked() {
+        let message = format!("The service is masked by {}: nothing starts it.", mask.display());
+        return told(app, &registration, &message);
+    }
     let message = match (registration.stands().is_some(), supervisor::is_running()) {
         (true, true) => "The service is installed.",
         (true, false) => "The service is installed, and systemd does not run here.",

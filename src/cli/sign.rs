@@ -21,31 +21,42 @@ use std::path::Path;
 /// `package sign --json`
 #[derive(Debug, Serialize)]
 struct SignDoc {
+    /// Those that are signed.
     packages: Vec<RowDoc>,
-    /// Those that were not signed, and why.
+    /// Those that were not signed, and why; absent where there is none.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     failed: Vec<FailedDoc>,
+    /// Nothing was signed: it is what would be done.
     dry_run: bool,
 }
 
 /// One that was not signed.
 #[derive(Debug, Serialize)]
 struct FailedDoc {
+    /// Which package.
     package_id: PackageId,
+    /// Why it was not signed.
     error: Failure,
 }
 
 /// One package.
 #[derive(Debug, Serialize)]
 struct RowDoc {
+    /// The package's id.
     package_id: PackageId,
+    /// Its name.
     name: SafeText,
+    /// The release that is signed.
     release: u64,
+    /// The hash of its list of files; None: it has no files.
     content_sha256: Option<String>,
+    /// How many files it has; None: it has no files.
     files: Option<usize>,
+    /// Their size in bytes; None: it has no files.
     bytes: Option<u64>,
     /// It was signed now, or would be.
     signed: bool,
+    /// What is another than in the release before, in words.
     changes: Vec<SafeText>,
 }
 
@@ -167,14 +178,20 @@ fn is_signed(folder: &Folder, id: PackageId) -> bool {
     folder.package_dir(id).join(crate::site::publisher::packages::SIGNATURE).is_file()
 }
 
-/// `package content --json` in a site folder.
+/// `package content --json`
 #[derive(Debug, Serialize)]
-struct ContentDoc {
-    package: SafeText,
-    content_sha256: Option<String>,
-    files: Option<usize>,
-    bytes: Option<u64>,
-    release: u64,
+pub struct ContentDoc {
+    /// Path of the package's folder.
+    pub package: SafeText,
+    /// The hash of its list of files; None: it has no files.
+    pub content_sha256: Option<String>,
+    /// How many files it has; None: it has no files.
+    pub files: Option<usize>,
+    /// Their size in bytes; None: it has no files.
+    pub bytes: Option<u64>,
+    /// The release that was made; absent of a package that is in no site folder.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub release: Option<u64>,
 }
 
 /// `pcm package content` in a site folder: the same as `sign`, without a signature.
@@ -197,12 +214,12 @@ pub fn content(app: &App, folder: &Folder, id: PackageId) -> Result<Exit> {
         content_sha256: release.package.content_sha256.clone().map(Into::into),
         files: release.files.as_ref().map(|files| files.files),
         bytes: release.files.as_ref().map(|files| files.bytes),
-        release: release.release,
+        release: Some(release.release),
     };
     app.out.view(&doc, || {
         let mut page = Page::new(app.out.width);
         let files = doc.files.map(|n| format!(", {}", count(n, "file"))).unwrap_or_default();
-        page.line(format!("{id} {}: release {}{files}.", release.package.name, doc.release));
+        page.line(format!("{id} {}: release {}{files}.", release.package.name, release.release));
         if folder.package_dir(id).join(crate::site::publisher::packages::SIGNATURE).exists() && !release.same
         {
             page.strong(format!("Its signature is of an earlier release: pcm package sign {id} --key KEY"));

@@ -30,9 +30,13 @@ const PATIENCE: Duration = Duration::from_secs(20);
 /// `site status --json`
 #[derive(Debug, Serialize)]
 struct StatusDoc {
+    /// Path of the site folder.
     dir: SafeText,
+    /// The site's code.
     site: SiteCode,
+    /// The site's id, which no other site has.
     site_id: SafeText,
+    /// The share that it is published on.
     share: SafeText,
     /// None: nothing is published yet, or that cannot be known.
     published: Option<PublishedDoc>,
@@ -40,57 +44,74 @@ struct StatusDoc {
     unpublished: Option<Unpublished>,
     /// As the folder says; where that cannot be read, as is published; None: neither is known.
     machines: Option<usize>,
+    /// How many jobs are in each state; None where `machines` is.
     jobs: Option<BTreeMap<&'static str, usize>>,
     /// The folder cannot be read: machines and jobs are those that are published.
     as_published: bool,
-    /// Suspended by the gate of `pcm job advance`.
+    /// The jobs that the gate of `pcm job advance` has suspended.
     halted: Vec<HaltedDoc>,
-    /// Those that failed on machines that come first; None: that cannot be known.
+    /// The jobs that failed on machines that come first; None: that cannot be known.
     failed_first: Option<Vec<FailedFirstDoc>>,
     /// The machines at which somebody has to look; None: what they report cannot be read, or a publication was begun and has to
     /// be completed first.
     attention: Option<Attention>,
-    /// Those that end within 30 days, or have ended.
+    /// The keys that end within 30 days, or have ended.
     keys: Vec<KeyDoc>,
-    /// Who publishes now.
+    /// Who publishes now; None: nobody.
     publishing: Option<SafeText>,
+    /// What somebody has to look at.
     problems: Vec<ProblemDoc>,
 }
 
 /// What is published.
 #[derive(Debug, Serialize)]
 struct PublishedDoc {
+    /// Version of the trust list that it was published under; 0: it is not signed.
     epoch: u64,
+    /// Number of the publication.
     serial: u64,
+    /// When it was published.
     issued: Wall,
+    /// Until when machines may start anything by it; None: without an end.
     valid_until: Option<Wall>,
-    /// How much of its time is left, in percent.
+    /// How much of its time is left, in percent; None: it is without an end.
     left_percent: Option<i64>,
+    /// How many jobs it has.
     jobs: usize,
+    /// How many machines it has.
     machines: usize,
 }
 
 /// A job that was halted.
 #[derive(Debug, Serialize)]
 struct HaltedDoc {
+    /// Which job.
     job_id: JobId,
+    /// What failed, in words.
     reason: SafeText,
 }
 
 /// A key that ends.
 #[derive(Debug, Serialize)]
 struct KeyDoc {
+    /// Whose key it is.
     principal: SafeText,
+    /// What it may sign.
     role: Role,
+    /// Its fingerprint.
     fingerprint: SafeText,
+    /// When it ends or ended.
     valid_before: Wall,
 }
 
 /// What somebody has to look at.
 #[derive(Debug, Serialize)]
 struct ProblemDoc {
+    /// A stable word.
     code: SafeText,
+    /// What is wrong, in words.
     message: SafeText,
+    /// What to do about it.
     remedy: SafeText,
 }
 

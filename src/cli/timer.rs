@@ -24,23 +24,28 @@ pub(crate) const MINUTES: u32 = 5;
 /// `site install-timer --json`
 #[derive(Debug, Serialize)]
 struct TimerDoc {
+    /// The files that the system reads.
     files: Vec<FileDoc>,
     /// What the system is told.
     commands: Vec<SafeText>,
     /// How it is undone.
     undo: Vec<SafeText>,
-    /// How often it runs.
+    /// How often it runs, in minutes.
     minutes: u32,
     /// It runs from now on.
     started: bool,
+    /// What has to be known or done beside.
     notes: Vec<SafeText>,
+    /// Nothing was written: it is what would be done.
     dry_run: bool,
 }
 
 /// One file.
 #[derive(Debug, Serialize)]
 struct FileDoc {
+    /// Where it is written.
     path: SafeText,
+    /// What is written.
     text: String,
 }
 

@@ -35,7 +35,7 @@ pub struct TooOldDoc {
     targets: u64,
     /// The reports of so many of them say something.
     read: u64,
-    /// Why none was read.
+    /// Why none was read; absent where they were read.
     #[serde(skip_serializing_if = "Option::is_none")]
     unknown: Option<SafeText>,
     /// The first few, and what they have.

@@ -32,17 +32,24 @@ use std::path::Path;
 /// `site verify --json`
 #[derive(Debug, Serialize)]
 struct VerifyDoc {
+    /// The file that was looked at.
     file: SafeText,
+    /// Version of the trust list by which it was judged.
     list_version: u64,
+    /// Its signatures that count.
     signatures: Vec<SignatureDoc>,
 }
 
 /// One signature that counts.
 #[derive(Debug, Serialize)]
 struct SignatureDoc {
+    /// Who signed it.
     principal: SafeText,
+    /// What the key may sign.
     role: Role,
+    /// Fingerprint of the key.
     fingerprint: SafeText,
+    /// When the key ends; None: without an end.
     valid_before: Option<Wall>,
 }
 

@@ -208,7 +208,7 @@ settings! {
         machine: Option<MachineId> = None, some(fields::parsed), like "\"BP004000\"" => AtStart;
         /// the instruction shares, in order of preference: folders, s3://bucket/prefix, https://host/path
         shares: Vec<PathBuf> = Vec::new(), list(location), like "[\"/mnt/sms_shr\"]";
-        /// how often the instruction file is read; default: as the site says, else 1h
+        /// how often the shares are looked at; default: as the site says, else 1h
         polling_interval: Duration = minutes(60), value(fields::some_time);
         /// e.g. "production": shown, and may choose a theme
         role: SafeText = SafeText::default(), value(|v| fields::text(v).map(SafeText::from));
@@ -230,7 +230,7 @@ settings! {
         after_boot: Duration = minutes(10), value(fields::duration);
         /// further attempts after a `retry` outcome
         retries: u32 = 3, value(fields::small);
-        /// how long after it the next attempt is due
+        /// how long after such an outcome the next attempt is due
         retry_after: Duration = minutes(10), value(fields::duration);
         /// how long what is due waits for an older one whose files are being copied
         wait_for_older: Duration = hours(1), value(fields::duration);
@@ -259,9 +259,9 @@ settings! {
     deferral: Deferral {
         /// how often one request may be deferred
         max_count: u32 = 3, value(fields::small);
-        /// for how long in all
+        /// for how long one request may be deferred in all
         max_total: Duration = days(7), value(fields::duration);
-        /// not this close to expire after
+        /// none ends this close to expire after
         never_within: Duration = hours(1), value(fields::duration);
     }
 
@@ -277,7 +277,7 @@ settings! {
     restart: Restart {
         /// whether pcm may restart the machine for `restarts = "pcm"`
         allow: bool = false, value(fields::boolean);
-        /// notice before it
+        /// notice before a restart
         countdown: Duration = minutes(15), value(fields::duration);
         /// replaces the system's restart command
         command: Vec<String> = Vec::new(), command, like "[\"/usr/local/bin/restart-gently\"]";
@@ -293,7 +293,7 @@ settings! {
         report: Option<PathBuf> = None, some(writable), like "\"/mnt/sms_shr\"";
         /// of s3:// locations: the file with the key, which its owner alone may read; default: the machine's metadata service
         credentials: Option<PathBuf> = None, some(folder), like "\"/etc/pcm/bucket.key\"";
-        /// of s3:// locations
+        /// of s3:// locations: the region of the bucket
         region: String = REGION.to_owned(), value(nonempty);
         /// of s3:// locations: a server that is not Amazon's, by https, or by http where it is this machine
         endpoint: Option<String> = None, some(server), like "\"https://s3.example.com\"";
@@ -366,17 +366,17 @@ settings! {
         stage: Duration = days(30), value(fields::duration);
         /// above this size the oldest content goes that nothing needs any more; what may yet run here stays
         stage_size: u64 = 5 << 30, value(fields::size);
-        /// its results (MIFs); the newest stays, undelivered ones for at least 30 days
+        /// results (MIFs); the newest stays, undelivered ones for at least 30 days
         results: Duration = days(90), value(fields::duration);
     }
 
     /// pcm's own log
     log: Log {
-        /// its folder; with --state DIR the default is DIR/log
+        /// its folder; default: the system's for logs, with --state DIR it is DIR/log
         dir: Option<PathBuf> = None, some(folder), like "\"/var/log/pcm\"" => AtStart;
         /// cmtrace | classic
         format: LogFormat = LogFormat::Cmtrace, value(fields::one_of(LogFormat::ALL, LogFormat::as_str));
-        /// a new file is begun at this size, in steps of 1024
+        /// a new file is begun at this size; KB, MB and GB are steps of 1024
         max_size: u64 = 10 << 20, value(log_size);
         /// how many old files are kept
         keep: u32 = 5, value(fields::small);
@@ -390,7 +390,7 @@ settings! {
         theme: String = "default".into(), value(nonempty);
         /// a file of keys; the console's command `key-file` writes one
         keymap: Option<PathBuf> = None, some(|v| nonempty(v).map(PathBuf::from)), like "\"/etc/pcm/keymap.toml\"";
-        /// a theme for each role
+        /// a theme for each role, by `role` above
         roles: Vec<(String, String)> = Vec::new(), roles, like "{ production = \"production\" }";
     }
 }

@@ -15,6 +15,7 @@ use crate::config::Config;
 use crate::error::{Exit, Failure, Result};
 use crate::executor::ask::AskAll;
 use crate::host::account;
+use crate::host::durable;
 use crate::host::paths::Layout;
 use crate::host::signals::{self, Signal};
 use crate::host::terminal;
@@ -149,7 +150,9 @@ pub fn run(
     );
     console.keys = Some(drivers::keys::start(&to, rate.is_some()).map_err(failed)?);
     let _ = to.send(Incoming::Event(Event::Resize(width, height)));
-    match console.turn(&from) {
+    let ended = console.turn(&from);
+    durable::abandon();
+    match ended {
         Ok(()) => Ok(()),
         // Whoever took the terminal away wants no message on it.
         Err(_) if signals::terminal_gone() => {
@@ -251,12 +254,14 @@ fn listen(to: &Sender<Incoming>) -> std::io::Result<()> {
             } else {
                 leave();
             }
+            durable::abandon();
             std::process::exit(129);
         }
         Signal::Terminate => {
             let _ = to.send(Incoming::Terminate);
             // A terminal that takes no more bytes must not keep the process.
             let late = || {
+                durable::abandon();
                 std::thread::sleep(Duration::from_millis(900));
                 std::process::exit(143);
             };

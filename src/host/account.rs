@@ -150,6 +150,18 @@ pub struct Actor {
     pub may_operate: bool,
 }
 
+impl Actor {
+    /// The system does not say its name now, so that it is told by its number alone: `uid 1000`.
+    pub fn is_nameless(&self) -> bool {
+        self.uid.is_some_and(|uid| self.name == nameless(uid))
+    }
+}
+
+/// In the place of a name that is not known.
+pub(super) fn nameless(uid: u32) -> SafeText {
+    SafeText::new(&format!("uid {uid}"))
+}
+
 /// Who this process is, for calls that do not cross the socket, and whether it may operate the installation whose state is
 /// in `state`, with `[operators] group`. Where the name service does not answer, what the system itself knows decides.
 pub fn caller(state: &Path, operators_group: &str) -> Actor {

@@ -1,6 +1,10 @@
 //! Writing so that it survives a power cut: whole or not at all, synced with its folder. Everything that pcm keeps
 //! outside its database is written through here.
 
+mod growing;
+
+pub use growing::{Growing, abandon};
+
 use super::open::{self, Access, Folder};
 use super::sys;
 use crate::text::SafeText;
@@ -40,14 +44,6 @@ pub fn create_new_private(path: &Path, bytes: &[u8]) -> io::Result<()> {
     create_by(path, |path| create_secret(path, bytes))
 }
 
-/// A new file that only this account may read, to be written bit by bit. Nothing says that what is written is durable.
-///
-/// # Errors
-/// [`io::ErrorKind::AlreadyExists`] where there is anything of that name, a link too; what else the system says.
-pub fn new_private(path: &Path) -> io::Result<File> {
-    sys::durable::create_private(path)
-}
-
 fn create_by(path: &Path, make: impl Fn(&Path) -> io::Result<()>) -> io::Result<()> {
     let (temporary, ()) = write_temporary(path, &make)?;
     let done = match sys::durable::rename_new(&temporary, path) {
@@ -59,71 +55,6 @@ fn create_by(path: &Path, make: impl Fn(&Path) -> io::Result<()>) -> io::Result<
         other => other,
     };
     finish(path, &temporary, done)
-}
-
-/// A file that only this account may read, that grows under another name and gets its own once all of it is there. Dropped before,
-/// nothing of it is left.
-#[derive(Debug)]
-pub struct Growing {
-    path: PathBuf,
-    temporary: PathBuf,
-    /// None: it is closed, and may be renamed.
-    file: Option<File>,
-}
-
-impl Growing {
-    /// With nothing in it.
-    ///
-    /// # Errors
-    /// [`io::ErrorKind::AlreadyExists`] where there is such a file already; it cannot be made.
-    pub fn new(path: &Path) -> io::Result<Growing> {
-        if fs::symlink_metadata(path).is_ok() {
-            return Err(io::ErrorKind::AlreadyExists.into());
-        }
-        let (temporary, file) = write_temporary(path, sys::durable::create_private)?;
-        Ok(Growing { path: path.to_owned(), temporary, file: Some(file) })
-    }
-
-    /// Writes on.
-    ///
-    /// # Errors
-    /// As the system reports them.
-    pub fn write(&mut self, bytes: &[u8]) -> io::Result<()> {
-        self.file.as_mut().map_or_else(|| Err(io::ErrorKind::NotFound.into()), |file| file.write_all(bytes))
-    }
-
-    /// Gives it its name, durably.
-    ///
-    /// # Errors
-    /// [`io::ErrorKind::AlreadyExists`] where there is such a file by now, which is left as it is; any failure to sync or rename.
-    pub fn keep(mut self) -> io::Result<()> {
-        self.file.take().map_or(Ok(()), |file| file.sync_all())?;
-        match sys::durable::rename_new(&self.temporary, &self.path) {
-            Err(e) if e.kind() == io::ErrorKind::Unsupported => self.copy()?,
-            other => other?,
-        }
-        sync_dir(folder_of(&self.path))
-    }
-
-    /// Makes it exclusively, where a file server cannot rename so.
-    fn copy(&self) -> io::Result<()> {
-        let mut to = sys::durable::create_private(&self.path)?;
-        let done = File::open(&self.temporary).and_then(|mut from| io::copy(&mut from, &mut to));
-        let done = done.and_then(|_| to.sync_all());
-        drop(to);
-        if done.is_err() {
-            let _ = fs::remove_file(&self.path);
-        }
-        done
-    }
-}
-
-impl Drop for Growing {
-    fn drop(&mut self) {
-        drop(self.file.take());
-        // Once it has its name there is none of this.
-        let _ = fs::remove_file(&self.temporary);
-    }
 }
 
 /// Room on the disk for a small file that has to be written later, however full the disk is by then. It is a file of
@@ -420,7 +351,7 @@ mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
 
-    fn names(dir: &Path) -> Vec<String> {
+    pub(super) fn names(dir: &Path) -> Vec<String> {
         fs::read_dir(dir).unwrap().map(|e| e.unwrap().file_name().to_string_lossy().into_owned()).collect()
     }
 
@@ -455,36 +386,6 @@ mod tests {
         assert_eq!(std::os::unix::fs::MetadataExt::mode(&fs::metadata(&file).unwrap()) & 0o777, 0o600);
         assert_eq!(names(dir.path()), ["evidence"]);
         assert!(create_new_private(&dir.path().join("gone/evidence"), b"x").is_err());
-    }
-
-    #[test]
-    fn what_grows_has_its_name_once_it_is_whole_and_is_gone_without_it() {
-        let dir = tempfile::tempdir().unwrap();
-        let file = dir.path().join("evidence");
-        let mut growing = Growing::new(&file).unwrap();
-        growing.write(b"one").unwrap();
-        growing.write(b" two").unwrap();
-        assert!(!file.exists() && names(dir.path()).iter().all(|name| is_unfinished(name)));
-        growing.keep().unwrap();
-        assert_eq!(fs::read(&file).unwrap(), b"one two");
-        #[cfg(unix)]
-        assert_eq!(std::os::unix::fs::MetadataExt::mode(&fs::metadata(&file).unwrap()) & 0o777, 0o600);
-        assert_eq!(Growing::new(&file).unwrap_err().kind(), io::ErrorKind::AlreadyExists);
-        let other = dir.path().join("other");
-        drop(Growing::new(&other).unwrap());
-        let growing = Growing::new(&other).unwrap();
-        fs::write(&other, b"mine").unwrap();
-        assert_eq!(growing.keep().unwrap_err().kind(), io::ErrorKind::AlreadyExists);
-        assert_eq!(fs::read(&other).unwrap(), b"mine");
-        let copied = dir.path().join("copied");
-        let mut growing = Growing::new(&copied).unwrap();
-        growing.write(b"three").unwrap();
-        drop(growing.file.take());
-        growing.copy().unwrap();
-        assert_eq!(growing.copy().unwrap_err().kind(), io::ErrorKind::AlreadyExists);
-        drop(growing);
-        assert_eq!(fs::read(&copied).unwrap(), b"three");
-        assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 3);
     }
 
     #[test]

@@ -20,7 +20,9 @@ const CONNECT_S: u32 = 4;
 /// How often a child is looked at.
 const STEP: Duration = Duration::from_millis(20);
 /// More than this of what is said is no error message.
-const MOST_SAID: u64 = 64 << 10;
+const MOST_SAID: usize = 64 << 10;
+/// Beside what is poured stands the document of it, which is longer.
+const MOST_SAID_BESIDE: usize = 1 << 20;
 
 /// The program and its own options, from `PCM_SSH`.
 ///
@@ -225,7 +227,12 @@ impl Ready {
     ///
     /// # Errors
     /// It cannot be started.
-    pub fn start(mut self) -> io::Result<(Talk, ChildStdin, ChildStdout)> {
+    pub fn start(self) -> io::Result<(Talk, ChildStdin, ChildStdout)> {
+        self.start_keeping(MOST_SAID)
+    }
+
+    /// The same; of what it says so many bytes are kept.
+    fn start_keeping(mut self, mut most: usize) -> io::Result<(Talk, ChildStdin, ChildStdout)> {
         let pipes = self.command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = pipes.spawn()?;
         let (stdin, stdout, stderr) = (child.stdin.take(), child.stdout.take(), child.stderr.take());
@@ -237,7 +244,6 @@ impl Ready {
         };
         threads::start("ssh says", move || {
             let mut piece = [0; 4096];
-            let mut most = MOST_SAID as usize;
             while let Ok(n @ 1..) = stderr.read(&mut piece) {
                 // The rest is read, so that nobody waits with a full pipe.
                 let taken = n.min(most);
@@ -296,7 +302,7 @@ impl Ready {
     /// # Errors
     /// It cannot be started.
     pub fn pour(self, limit: Duration, take: &mut dyn FnMut(&[u8]) -> bool) -> io::Result<(Why, Ended)> {
-        let (mut talk, stdin, mut stdout) = self.start()?;
+        let (mut talk, stdin, mut stdout) = self.start_keeping(MOST_SAID_BESIDE)?;
         drop(stdin);
         let (tell, told) = mpsc::sync_channel::<Vec<u8>>(PIECES);
         threads::start("ssh pours", move || {

@@ -97,6 +97,11 @@ pub enum Registered {
         /// The line that says what is started.
         starts: String,
     },
+    /// Somebody keeps it from being started at all.
+    Masked {
+        /// The file that does.
+        file: PathBuf,
+    },
     /// It is registered, and not started with the machine.
     Disabled {
         /// Where that stands.
@@ -108,6 +113,9 @@ pub enum Registered {
 
 /// How a registration stands. Only what is started counts, not the rest of the file, which is the administrator's.
 pub fn registered(wanted: &Registration) -> Registered {
+    if let Some(file) = wanted.masked() {
+        return Registered::Masked { file };
+    }
     let Some(file) = wanted.stands() else { return Registered::No };
     let text = match std::fs::read_to_string(&file) {
         Ok(text) => text,
@@ -142,6 +150,13 @@ impl Registration {
             Err(e) => e.kind() != std::io::ErrorKind::NotFound,
         };
         std::iter::once(&self.file).chain(&self.packaged).find(there).cloned()
+    }
+
+    /// The file by which somebody keeps it from being started at all: the one that counts is a link to nothing, or empty.
+    pub fn masked(&self) -> Option<PathBuf> {
+        let is_mask =
+            |path: &PathBuf| std::fs::metadata(path).is_ok_and(|found| !found.is_dir() && found.len() == 0);
+        self.stands().filter(is_mask)
     }
 
     /// The file of a package that starts this very installation, where no other file counts before it.
@@ -203,6 +218,10 @@ mod tests {
         std::fs::write(&wanted.file, wanted.text.replace("/usr/bin", "/opt")).unwrap();
         assert_eq!(wanted.stands(), Some(wanted.file.clone()));
         assert_eq!(wanted.of_package(), None);
+        // Nor is one that masks it anybody's registration.
+        std::fs::write(&wanted.file, "").unwrap();
+        assert_eq!(registered(&wanted), Registered::Masked { file: wanted.file.clone() });
+        assert_eq!((wanted.masked(), wanted.of_package()), (Some(wanted.file.clone()), None));
         // A package's file that starts something else is not this installation's.
         std::fs::remove_file(&wanted.file).unwrap();
         std::fs::write(&package, wanted.text.replace("/usr/bin", "/opt")).unwrap();

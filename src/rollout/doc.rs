@@ -26,7 +26,9 @@ use std::collections::BTreeMap;
 /// `rollout --json`
 #[derive(Debug, Serialize)]
 pub struct RolloutDoc {
+    /// The site's code.
     pub site: SiteCode,
+    /// The site's name.
     pub name: SafeText,
     /// When it was counted.
     pub at: Wall,
@@ -36,16 +38,20 @@ pub struct RolloutDoc {
     pub collected: Option<CollectedDoc>,
     /// The machines of the site: those that were read, those that were not, and those without a report.
     pub machines: u64,
+    /// How many of them have a report that was read.
     pub read: u64,
+    /// How many of them have a report that could not be read.
     pub unread: u64,
+    /// How many of them have no report.
     pub without_report: u64,
     /// The share answered for every report.
     pub whole: bool,
-    /// Only machines that match are counted.
+    /// Only machines that match are counted; None: all.
     #[serde(rename = "where")]
     pub condition: Option<String>,
     /// Reports without a signature are counted at a site that signs.
     pub unsigned_reports: bool,
+    /// The jobs, or the one that was asked for.
     pub jobs: Vec<JobDoc>,
     /// The reports that cannot be used, and files that are none; at most a thousand.
     pub unusable: Vec<UnusableDoc>,
@@ -62,6 +68,7 @@ pub struct RolloutDoc {
 pub struct CollectedDoc {
     /// When it began to read.
     pub at: Wall,
+    /// How old that is, in seconds.
     pub age_s: u64,
 }
 
@@ -74,53 +81,75 @@ impl CollectedDoc {
 /// A report that cannot be used.
 #[derive(Debug, Serialize)]
 pub struct UnusableDoc {
+    /// The file's name.
     pub file: SafeText,
+    /// Whose report it should be; None: the name does not say it.
     pub machine: Option<MachineId>,
+    /// Why it cannot be used.
     pub reason: SafeText,
 }
 
 /// One job.
 #[derive(Debug, Serialize)]
 pub struct JobDoc {
+    /// The job.
     pub job_id: JobId,
+    /// The request that machines make of it.
     pub request_id: RequestId,
+    /// The package's name.
     pub package: SafeText,
+    /// The command's name.
     pub command: SafeText,
+    /// Its state.
     pub state: JobState,
+    /// Why it is suspended or cancelled; None: it is neither, or nobody said why.
     pub reason: Option<SafeText>,
     /// It was suspended because too many failed.
     pub halted: bool,
+    /// The share of its machines that it has reached, in percent.
     pub percent: f64,
     /// The same in hundredths, which two of can be compared.
     #[serde(skip)]
     pub hundredths: u32,
     /// Which phase this is; None: only the site folder knows. The index says 100 % of the few machines that come first, too.
     pub phase: Option<usize>,
-    /// Of how many.
+    /// Of how many; None: as `phase`.
     pub phases: Option<usize>,
+    /// The share that comes next, in percent; None: there is no next phase.
     pub next_phase: Option<f64>,
+    /// When that may begin at the earliest; None: at no time of its own.
     pub next_at: Option<Wall>,
     /// None: only the site folder knows the limits.
     pub gate: Option<GateDoc>,
+    /// How many machines it is for now: the sum of the seven numbers from `done` to `silent`.
     pub targets: u64,
     /// Only for one job: so many machines came to it since it is published as it is; None: that is not kept.
     pub came: Option<u64>,
-    /// So many went from it.
+    /// So many went from it; None: as `came`.
     pub went: Option<u64>,
+    /// On so many it succeeded.
     pub done: u64,
+    /// So many have nothing to do: what it brings is there already.
     pub not_needed: u64,
+    /// On so many it runs.
     pub running: u64,
+    /// On so many it has not begun.
     pub waiting: u64,
+    /// On so many it failed.
     pub failed: u64,
+    /// On so many it was interrupted.
     pub interrupted: u64,
+    /// So many say nothing that can be counted.
     pub silent: u64,
     /// What was taken out: no targets.
     pub not_targets: u64,
+    /// The same by why.
     pub not_targets_because: BTreeMap<&'static str, u64>,
     /// Their phase has not come: no targets yet.
     pub later: u64,
     /// So many of those that wait never run by themselves.
     pub never: u64,
+    /// So many have results that have not reached the share.
     pub undelivered: u64,
     /// The targets that are not silent, by the state that they say.
     pub by_state: BTreeMap<State, u64>,
@@ -130,22 +159,24 @@ pub struct JobDoc {
     pub reasons: Vec<ReasonDoc>,
     /// Those that failed or were interrupted.
     pub by_result: Vec<ResultDoc>,
+    /// The targets with a report, by their version of pcm.
     pub by_version: BTreeMap<SafeText, u64>,
     /// The silent ones, by how long they are.
     pub by_silence: BTreeMap<&'static str, u64>,
     /// And by why.
     pub silent_because: Vec<SilentDoc>,
-    /// So many began late, and the longest.
+    /// Late starts.
     pub late: LateDoc,
+    /// How many will be done by when, as far as it can be foretold.
     pub expected: Vec<Point>,
     /// What was foretold a day ago for now; None: that is not kept.
     pub foretold: Option<ForetoldDoc>,
     /// How many were done by when.
     #[serde(skip)]
     pub measured: Vec<(Wall, u64)>,
-    /// When 95 % of those that can run have run: at the earliest and at the latest.
+    /// When 95 % of those that can run have run: at the earliest and at the latest; None: it cannot be said.
     pub expected_95: Option<ReachedDoc>,
-    /// Only for one job.
+    /// Its targets, one by one; absent where all jobs were asked for.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub machines: Option<Vec<MachineDoc>>,
     /// Nothing is left to wait for; None: what phases are left is not known.
@@ -157,8 +188,11 @@ pub struct JobDoc {
 /// The gate's answer with its numbers.
 #[derive(Debug, Serialize)]
 pub struct GateDoc {
+    /// What the gate says.
     pub answer: Answer,
+    /// On so many machines it has ended since the job was resumed last.
     pub n: u64,
+    /// So many of those without success.
     pub f: u64,
     /// From 0 to 1.
     pub limit: f64,
@@ -166,6 +200,7 @@ pub struct GateDoc {
     pub needs: Option<u64>,
     /// The failure rate that so many leave possible, at 90 %.
     pub rate_low: f64,
+    /// The highest failure rate that they leave possible.
     pub rate_high: f64,
     /// What is missing, or what was proven.
     pub words: Vec<SafeText>,
@@ -177,6 +212,7 @@ pub struct GateDoc {
 /// What holds machines up.
 #[derive(Debug, Serialize)]
 pub struct ReasonDoc {
+    /// A code, or why in words.
     pub reason: &'static str,
     /// So many it holds up alone; 0: it frees machines that something else holds up, too, and that opens within a day.
     pub machines: u64,
@@ -185,7 +221,7 @@ pub struct ReasonDoc {
     pub frees_in_a_day: Option<u64>,
     /// So many of them say that they run within a day as things stand; None: none of them says when.
     pub runs_in_a_day: Option<u64>,
-    /// The first of them.
+    /// When the first of them does; None: none of them says when.
     pub first_at: Option<Wall>,
     /// Since when the one that waits longest has been in its state; None: none of them says so.
     pub since: Option<Wall>,
@@ -194,32 +230,42 @@ pub struct ReasonDoc {
 /// How machines ended.
 #[derive(Debug, Serialize)]
 pub struct ResultDoc {
+    /// What the package returned; None: it returned nothing.
     pub exit_code: Option<i64>,
+    /// What became of it, in words.
     pub result: SafeText,
+    /// On how many machines.
     pub count: u64,
 }
 
 /// Why machines are silent.
 #[derive(Debug, Serialize)]
 pub struct SilentDoc {
+    /// Why, in words.
     pub reason: SafeText,
+    /// How many machines.
     pub machines: u64,
 }
 
 /// Late starts.
 #[derive(Debug, Serialize)]
 pub struct LateDoc {
+    /// How many machines began late.
     pub machines: u64,
+    /// How late the latest of them was, in seconds.
     pub longest_s: u64,
 }
 
 /// What was foretold a day ago.
 #[derive(Debug, Serialize)]
 pub struct ForetoldDoc {
+    /// When it was foretold.
     pub made_at: Wall,
     /// Of so many targets as there were.
     pub targets: u64,
+    /// So many would be done now, at least.
     pub done_low: u64,
+    /// So many would be done now, at most.
     pub done_high: u64,
 }
 
@@ -242,25 +288,39 @@ pub struct ReachedDoc {
 /// One machine of a job.
 #[derive(Debug, Serialize)]
 pub struct MachineDoc {
+    /// Which machine.
     pub machine: MachineId,
+    /// Its host name, as the site's list says; None: it does not.
     pub host: Option<SafeText>,
     /// What it is counted as.
     pub part: Part,
-    /// What it says; null where it is silent.
+    /// What it says; None: it is silent.
     pub state: Option<State>,
-    /// What alone holds it up, where it waits; why it is silent, where it is.
+    /// What alone holds it up, where it waits; why it is silent, where it is; None: neither.
     pub reason: Option<Shared>,
+    /// Codes of the gates that do not pass there.
     pub blocked_by: Vec<Code>,
+    /// The newest attempt's number, 0: none; None where it is silent.
     pub attempt: Option<u32>,
+    /// What the newest attempt returned; None: nothing, or there is none.
     pub exit_code: Option<i64>,
+    /// The newest attempt's result in words; None: there is none.
     pub result: Option<Shared>,
+    /// When the newest attempt was launched; None: there is none.
     pub started_at: Option<Wall>,
+    /// When the newest attempt ended; None: it has not.
     pub ended_at: Option<Wall>,
+    /// How late it was launched, in seconds; None: not late, or there is no attempt.
     pub started_late_s: Option<u64>,
+    /// When it starts there by itself, at the earliest; None: not said.
     pub next_run: Option<Wall>,
+    /// The same at the latest; None: not said.
     pub latest: Option<Wall>,
+    /// It never starts there by itself.
     pub never: bool,
+    /// When its report was written; None: there is none.
     pub last_seen: Option<Wall>,
+    /// Its version of pcm; None: there is no report.
     pub pcm_version: Option<Shared>,
 }
 

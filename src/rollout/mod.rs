@@ -7,7 +7,7 @@
 //! at which somebody has to look, `moved` counts those that came to a job or went from it, and `sending` foretells a job before it is sent. `ground` is the jobs and machines that are
 //! counted, `session` one look after another, `doc` what comes of a look, `shared` the texts that many of its rows have,
 //! `select` the machines behind a figure, `words` how it
-//! is said, `waiting` who still reads a share that hangs. Called by `pcm job advance`, `pcm rollout`, the console, and the verbs that look at a site or send a job.
+//! is said, `waiting` how many still read a share that hangs. Called by `pcm job advance`, `pcm rollout`, the console, and the verbs that look at a site or send a job.
 
 pub mod account;
 pub mod attention;

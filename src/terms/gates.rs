@@ -103,45 +103,49 @@ pub enum Listed {
 table! {
     /// One condition that must hold before a run, in the order in which they are shown.
     Gate: GateRow {
-        /// A valid, fresh instruction file is held.
+        /// What a share says for this machine is held, valid, and not older than `stale_after`.
         Source = "source" { overridable: false }
-        /// The record is well-formed.
+        /// What is published of the request can be read, and contradicts neither itself nor another request.
         Record = "record" { overridable: false }
-        /// For this machine, and its phase has come.
+        /// The job is for this machine, and its phase has come.
         Target = "target" { overridable: false }
-        /// Who published it.
+        /// In mode `signed` what is published and the package are signed by keys that count; in mode `permissions` nobody else could
+        /// have written it. It is not older than what was seen.
         Trust = "trust" { overridable: false }
-        /// This platform.
+        /// The command is for this platform.
         Platform = "platform" { overridable: false }
-        /// Automated and background.
+        /// The command needs nobody and shows nothing: it is automated and background.
         Kind = "kind" { overridable: false }
-        /// Not suspended, cancelled or superseded, dependencies succeeded.
+        /// The job is not suspended, cancelled or superseded, and what it depends on has succeeded.
         Job = "job" { overridable: false }
-        /// Not attempted before.
+        /// It was not attempted before, or another attempt is due; there is something to do; and the history is whole and no other
+        /// machine's.
         History = "history" { overridable: false }
-        /// Offer time reached.
+        /// Its offer time has come, where it has one.
         Offer = "offer" { overridable: false }
-        /// Expire time not reached.
+        /// Its expire time has not come, where it has one.
         Expiry = "expiry" { overridable: false }
-        /// Mandatory time reached.
+        /// It has a mandatory time, which has come.
         Mandatory = "mandatory" { overridable: false }
-        /// No hold, no freeze.
+        /// Neither an operator's hold nor a freeze of site or machine is in force.
         Hold = "hold" { overridable: true }
-        /// Not deferred.
+        /// No operator's deferral of it is in force.
         Deferral = "deferral" { overridable: true }
-        /// Inside a maintenance window that is long enough.
+        /// A maintenance window is open, with enough time left for its time limit; or there are none, or it may ignore them.
         Window = "window" { overridable: true }
-        /// `run_when`.
+        /// `run_when` is `any`; or `no-user`, and nobody who is logged on was busy within `busy_within`; or `user`, and somebody is
+        /// logged on.
         Users = "users" { overridable: true }
         /// The clock can be believed.
         Clock = "clock" { overridable: true }
-        /// Restart pending, power, disk.
+        /// No restart that pcm's packages caused is pending, the machine has been up for `after_boot`, it is on mains power, and there is
+        /// enough disk space.
         Host = "host" { overridable: true }
-        /// Configuration and policies of groups readable.
+        /// The configuration and the policies of groups can be read.
         Policy = "policy" { overridable: false }
-        /// Content staged and verified.
+        /// Its files are copied and are those that were published; or it has none.
         Content = "content" { overridable: false }
-        /// Nothing else is running.
+        /// A service runs, nothing else does, no older request is about to, and the history can be written.
         Executor = "executor" { overridable: false }
     }
 }

@@ -145,13 +145,15 @@ fn based(base: char, cluster: &str, out: &mut Out) -> usize {
         out.push("?", 1);
         return cluster.len();
     }
+    // Words stay readable whatever somebody joins to their letters: that is shown by its code.
+    let letter = base.is_ascii_alphabetic();
     let mut marks = 0;
     let mut kept = base.len_utf8();
     for c in cluster[kept..].chars() {
         let end = kept + c.len_utf8();
         let jamo = matches!(c, '\u{1161}'..='\u{11FF}' | '\u{D7B0}'..='\u{D7FF}');
         if is_invisible(c) && !jamo {
-            if is_emoji_like(base) || cluster.contains(KEYCAP) {
+            if !letter && (is_emoji_like(base) || cluster.contains(KEYCAP)) {
                 out.push("?", 1);
                 return cluster.len();
             }
@@ -161,6 +163,9 @@ fn based(base: char, cluster: &str, out: &mut Out) -> usize {
         let is_mark = matches!(get_general_category(c), Cat::NonspacingMark | Cat::EnclosingMark);
         let thai_am = matches!(c, '\u{E33}' | '\u{EB3}');
         if c == KEYCAP || !(is_mark || thai_am) {
+            if letter {
+                break;
+            }
             out.push("?", 1);
             return cluster.len();
         }
@@ -175,6 +180,9 @@ fn based(base: char, cluster: &str, out: &mut Out) -> usize {
     let sum: usize = shown.chars().map(|c| c.width().unwrap_or(0)).sum();
     if shown.width() == sum && sum <= 2 {
         out.push(shown, sum);
+    } else if letter {
+        kept = base.len_utf8();
+        out.push(&cluster[..kept], cells);
     } else {
         out.push("?", 1);
     }

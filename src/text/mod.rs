@@ -42,7 +42,7 @@ impl SafeText {
     ///
     /// Control characters appear as `^[`, C1 ones and everything invisible as `<U+0085>`, a tab as blanks to the next
     /// multiple of eight cells of this text, other kinds of blank as a blank, and a cluster on whose width terminals
-    /// disagree as `?`.
+    /// disagree as `?`; where it begins with a letter of ASCII, that stays, and what joins it is shown by its code.
     pub fn new(raw: &str) -> Self {
         Self(make::safe(raw))
     }

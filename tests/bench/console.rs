@@ -11,6 +11,7 @@
 mod common;
 
 use common::pty::Terminal;
+use common::stat::ticks;
 use common::{Request, Service, Site, now, seconds, wait_for_or};
 use pcm::decision::Attempt;
 use pcm::executor::history::{AttemptRow, History};
@@ -344,14 +345,6 @@ fn cost(name: &str, console: &Terminal, service: &Service, time: Duration) {
         (ticks(service.child.id()) - theirs) as f64 / 100.0 * minute,
         resident(console.pid()),
     );
-}
-
-/// Processor time so far, in hundredths of a second.
-fn ticks(pid: u32) -> u64 {
-    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
-    let fields: Vec<u64> =
-        stat.rsplit(')').next().unwrap().split_whitespace().filter_map(|f| f.parse().ok()).collect();
-    fields.get(10).zip(fields.get(11)).map_or(0, |(user, system)| user + system)
 }
 
 fn resident(pid: u32) -> u64 {

@@ -2,6 +2,9 @@
 //! 100,000 reports of 5 KB cost on this disk whoever reads them, then what `pcm rollout` takes, and how much memory.
 #![allow(clippy::unwrap_used)]
 
+#[path = "../common/stat.rs"]
+mod stat;
+
 use ssh_key::rand_core::OsRng;
 use ssh_key::{Algorithm, HashAlg, LineEnding, PrivateKey};
 use std::fs;
@@ -32,10 +35,7 @@ fn said(what: &str, took: Duration, more: &str) {
 
 /// What processors spent on a process so far, in hundredths of a second: on a busy machine that says more than the time.
 fn spent(pid: u32) -> Option<u64> {
-    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
-    let (_, fields) = stat.rsplit_once(')')?;
-    let field = |n: usize| fields.split_whitespace().nth(n).and_then(|field| field.parse::<u64>().ok());
-    Some(field(11)? + field(12)?)
+    stat::stat(pid).map(|stat| stat.own)
 }
 
 /// What `pcm rollout` took, and the most memory that it had; its figures.

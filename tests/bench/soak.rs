@@ -8,6 +8,7 @@
 #[path = "../common/mod.rs"]
 mod common;
 
+use common::stat::stat;
 use common::{MACHINE, Request, Service, Site, wait_for_or};
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -228,16 +229,7 @@ fn lines(site: &Site) -> u64 {
 
 /// Processor time so far, in milliseconds, of the service and of its children that have ended.
 fn cpu(pid: u32) -> u64 {
-    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
-    let fields: Vec<u64> = stat
-        .rsplit(')')
-        .next()
-        .unwrap_or_default()
-        .split_whitespace()
-        .filter_map(|f| f.parse().ok())
-        .collect();
-    // utime, stime, cutime, cstime; the field before them that is no number is the state.
-    fields.get(10..14).map_or(0, |ticks| ticks.iter().sum::<u64>() * 10)
+    stat(pid).map_or(0, |stat| (stat.own + stat.reaped) * 10)
 }
 
 struct Soak<'a> {

@@ -248,3 +248,35 @@ fn evidence_of_marked_machines_is_a_file_of_each_in_a_folder_here_or_says_why_no
     }
     assert_eq!(console.quit('q'), 0);
 }
+
+#[test]
+fn a_console_that_ends_leaves_nothing_of_evidence_that_has_not_come_whole() {
+    let dir = tempfile::tempdir().unwrap();
+    let dir = dir.path();
+    site(dir, 2);
+    // It begins as an archive does.
+    let slow = "printf '\\050\\265\\057\\375'; while [ -e DIR/calls ] && [ ! -e DIR/go ]; do sleep 0.1; done";
+    (0..2).for_each(|n| host(dir, n, slow));
+    for (n, end) in ["q", "-TERM", "-HUP"].into_iter().enumerate() {
+        let kept = dir.join(format!("kept{n}"));
+        let mut console = console(dir, 2);
+        console.keys("*");
+        console.wait("2 marked");
+        console.keys(":evidence\r");
+        console.wait("EVIDENCE BP0000Z on ");
+        console.keys(&format!("2\r\x15{}\r", kept.display()));
+        console.wait_quiet(QUIET);
+        console.keys("y");
+        let names = || fs::read_dir(&kept).map_or(0, Iterator::count);
+        wait_for("both grow", || names() == 2);
+        match end {
+            "q" => assert_eq!(console.quit('q'), 0),
+            signal => {
+                console.signal(signal);
+                console.wait_exit();
+            }
+        }
+        assert_eq!(names(), 0, "{end}");
+    }
+    fs::write(dir.join("go"), "").unwrap();
+}

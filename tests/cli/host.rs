@@ -112,6 +112,12 @@ fn where_the_other_side_does_not_understand_both_versions_are_named() {
     let said = text(&output);
     let versions = said.contains("web has pcm 9.9.9") && said.contains(env!("CARGO_PKG_VERSION"));
     assert!(versions && said.contains("unexpected argument"), "{said}");
+    let doc = r#"{"error":{"code":"usage","message":"unexpected argument '\''--x'\''","remedy":"Usage: pcm list"}}"#;
+    let client = Client::new(&format!("{version}; printf '%s\\n' '{doc}' >&2; exit 2"));
+    let output = client.pcm(&["--host", "web", "list", "--json"]);
+    let error: serde_json::Value = serde_json::from_slice(&output.stderr).unwrap();
+    let message = error["error"]["message"].as_str().unwrap();
+    assert!(message.ends_with("it did not understand: unexpected argument '--x'"), "{message}");
     let same = version.replace("9.9.9", env!("CARGO_PKG_VERSION"));
     let client = Client::new(&format!("{same}; echo wrong >&2; exit 2"));
     assert!(!text(&client.pcm(&["--host", "web", "list"])).contains("this is pcm"));

@@ -11,6 +11,8 @@ mod collect;
 mod contract;
 mod demo;
 #[cfg(unix)]
+mod documents;
+#[cfg(unix)]
 mod hand_made;
 #[cfg(unix)]
 mod host;

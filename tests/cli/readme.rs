@@ -2,6 +2,7 @@
 
 use super::{pcm, text};
 use std::os::unix::fs::PermissionsExt as _;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 const README: &str = include_str!("../../README.md");
@@ -58,18 +59,10 @@ fn section(name: &str) -> &'static str {
     section.split_once("\n## ").map_or(section, |(section, _)| section)
 }
 
-/// The commands of a text of README, as they stand there. What a machine's user data says is no command.
+/// The commands of a text of README, as they stand there.
 fn commands(section: &str) -> String {
-    let mut blocks: Vec<Vec<&str>> = vec![Vec::new()];
-    for line in section.lines() {
-        match (line.strip_prefix("    "), line.is_empty(), blocks.last_mut()) {
-            (Some(command), _, Some(block)) => block.push(command),
-            (None, true, _) => {}
-            (None, false, _) | (Some(_), _, None) => blocks.push(Vec::new()),
-        }
-    }
-    let typed = blocks.into_iter().filter(|block| block.first().is_none_or(|line| !line.starts_with('#')));
-    typed.flatten().fold(String::new(), |all, line| all + line + "\n")
+    let typed = section.lines().filter_map(|line| line.strip_prefix("    "));
+    typed.fold(String::new(), |all, line| all + line + "\n")
 }
 
 /// Every command of README stands where it works. What needs root, a file server or another machine is played: the share is
@@ -230,4 +223,53 @@ fn every_command_of_the_readme_is_run_or_has_its_reason() {
         assert!(all.lines().any(|line| line.starts_with(begins)), "README does not say `{begins}` any more");
     }
     assert!(README.lines().count() < 491, "half of what it was, or less");
+}
+
+/// Where the links of a page lead, without those to other sites.
+fn links(page: &str) -> Vec<&str> {
+    let links = page.split("](").skip(1).filter_map(|rest| rest.split(')').next());
+    links.filter(|link| !link.starts_with("http")).collect()
+}
+
+/// The headings of a page, as links name them.
+fn anchors(page: &str) -> Vec<String> {
+    let headings =
+        page.lines().filter(|line| line.starts_with('#')).map(|line| line.trim_start_matches('#').trim());
+    let plain =
+        |c: char| (c.is_alphanumeric() || "-_ ".contains(c)).then_some(if c == ' ' { '-' } else { c });
+    headings.map(|heading| heading.to_lowercase().chars().filter_map(plain).collect()).collect()
+}
+
+/// A link leads to a file, and to a heading of it, that are there; those of README also where a package has put it.
+#[test]
+fn links_lead_to_what_is_there_and_packages_bring_what_the_readme_links_to() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let assets = std::fs::read_to_string(root.join("Cargo.toml")).unwrap();
+    let mut pages = vec![PathBuf::from("README.md")];
+    for folder in [".github", ".github/docs"] {
+        let files = std::fs::read_dir(root.join(folder)).unwrap().map(|file| file.unwrap().file_name());
+        let files = files.map(|name| Path::new(folder).join(name));
+        pages.extend(files.filter(|file| file.extension().is_some_and(|ending| ending == "md")));
+    }
+    let mut seen = 0;
+    for page in &pages {
+        let words = std::fs::read_to_string(root.join(page)).unwrap();
+        for link in links(&words) {
+            let (file, anchor) = link.split_once('#').unwrap_or((link, ""));
+            let to = if file.is_empty() { page.clone() } else { page.parent().unwrap().join(file) };
+            let there = std::fs::read(root.join(&to));
+            let there = there.unwrap_or_else(|e| panic!("{}: {link}: {e}", page.display()));
+            let has = || anchors(&text(&there)).iter().any(|heading| heading == anchor);
+            assert!(anchor.is_empty() || has(), "{}: {link}: no such heading", page.display());
+            if page.parent() == Some(Path::new("")) {
+                let folder = to.parent().unwrap().display();
+                let all = format!("{folder}/*.{}", to.extension().unwrap().to_str().unwrap());
+                let deb = format!("[\"{all}\", \"usr/share/doc/pcm/{folder}/\", \"644\"]");
+                let rpm = format!("{{ source = \"{all}\", dest = \"/usr/share/doc/pcm/{folder}/\"");
+                assert!(assets.contains(&deb) && assets.contains(&rpm), "Cargo.toml: no asset {all}");
+            }
+            seen += 1;
+        }
+    }
+    assert!(seen > 60, "{seen}");
 }

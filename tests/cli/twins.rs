@@ -79,10 +79,26 @@ fn bash_completes_values_and_what_only_the_machine_knows() {
     assert_eq!(here("pcm defer bp"), ["BP0000Y"], "as it is to be written");
     assert_eq!(here("pcm --machine BP"), ["BP004000"]);
     assert_eq!(here("pcm defer BP0000Y --rea"), ["--reason"]);
+    assert_eq!(here("pcm --machine BP004000 explain BP"), ["BP0000Y"], "behind flags that each verb has");
+    for line in ["pcm service install \"\"", "pcm job show \"\""] {
+        let offered = here(line);
+        assert!(
+            !offered.contains(&"BP0000Y".to_owned()),
+            "it is about no request of this machine: {offered:?}"
+        );
+    }
+    assert_eq!(here("pcm service install --dry"), ["--dry-run"]);
+    assert_eq!(here("pcm service inst"), ["install"]);
 }
 
 #[test]
 fn zsh_and_fish_ask_for_ids_too() {
+    // As they stand alone: `pcm service install` is another verb.
+    let fish = String::from_utf8(pcm(&["completions", "fish"]).stdout).unwrap();
+    let asking: Vec<&str> =
+        fish.lines().filter(|line| line.contains("pcm words") && line.contains(" -f -a ")).collect();
+    assert_eq!(asking.len(), 2, "{asking:?}");
+    assert!(asking.iter().all(|line| line.contains("\"__fish_pcm_using_subcommand ")), "{asking:?}");
     for (shell, ask) in [("zsh", "$(pcm words requests"), ("fish", "(pcm words requests")] {
         let script = String::from_utf8(pcm(&["completions", shell]).stdout).unwrap();
         assert!(script.contains(ask) && script.contains(&ask.replace("requests", "machines")), "{shell}");
@@ -184,7 +200,9 @@ fn each_verb_has_a_page_of_its_own_that_packages_carry() {
         all.extend(page);
     }
     let pages = std::fs::read_dir(dir.path().join("man")).unwrap().count();
-    assert_eq!(pages, families.len() + 1, "and no other");
+    assert_eq!(String::from_utf8(file("man/pcm-trigger.1")).unwrap(), ".so man1/pcm-run.1\n");
+    assert_eq!(pcm(&["man", "trigger"]).stdout, pcm(&["man", "run"]).stdout, "the same by its other name");
+    assert_eq!(pages, families.len() + 2, "and no other");
     let Some((out, err)) = formatted(&all) else { return };
     assert_eq!(err, "", "warnings of the formatter");
     for wanted in ["pcm-site", "pcm site machine add", "--no-publish", "pcm run REQUEST", "pcm audit verify"]

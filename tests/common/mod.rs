@@ -15,6 +15,7 @@ pub mod reports;
 pub mod smb;
 #[cfg(unix)]
 pub mod sshd;
+pub mod stat;
 #[cfg(unix)]
 pub mod web;
 

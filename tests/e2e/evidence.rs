@@ -415,6 +415,11 @@ fn what_another_machine_sends_is_a_whole_archive_or_no_file() {
             3,
             "pcm: no. Ask [x]",
         ),
+        (
+            "cat good; printf '%s\\n' '{\"error\":{\"code\":\"x\\u001b[2J\",\"message\":\"no\",\"remedy\":\"Ask\"}}' >&2; exit 3",
+            3,
+            "pcm: no. Ask [x^[[2J]",
+        ),
     ] {
         let output = from_afar(&site, does, &["BP0000Y", "--out", &path]);
         assert_eq!(output.status.code(), Some(status), "{does}: {}", text(&output));
@@ -427,6 +432,19 @@ fn what_another_machine_sends_is_a_whole_archive_or_no_file() {
     assert!(output.status.success() && !output.stdout.contains(&0x1b), "{}", text(&output));
     assert!(text(&output).contains("MANIFEST in it lists its parts"), "{}", text(&output));
     assert_eq!(fs::read(&file).unwrap(), fs::read(&good).unwrap());
+    // Also as JSON, which itself escapes no more than the oldest control characters.
+    let doc = r#"{"parts":[{"part":"a\u202eb"}],"x\u009b":"c\u007f\nd","n":[1,null,true]}"#;
+    let said = format!("cat good; printf '%s\\n' '{doc}' >&2");
+    let new = site.path("new").display().to_string();
+    let output = from_afar(&site, &said, &["BP0000Y", "--json", "--out", &new]);
+    let doc: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(doc["parts"][0]["part"], "a<U+202E>b");
+    assert_eq!(doc["n"], serde_json::json!([1, null, true]));
+    let named = doc.as_object().unwrap().iter().find(|(name, _)| name.starts_with('x')).unwrap();
+    assert!(named.1.as_str().unwrap().ends_with("\nd"), "lines stay lines: {doc}");
+    let printed = String::from_utf8(output.stdout).unwrap();
+    let obeyed = |c: char| c != '\n' && c.is_control() || c == '\u{202e}';
+    assert!(!printed.contains(obeyed), "{printed:?}");
 }
 
 #[test]

@@ -3,8 +3,10 @@
 
 mod deb;
 mod machine;
+mod scripts;
 
 use super::common::{self, *};
+use super::signed::Signed;
 use machine::Machine;
 use std::process::{Command, Stdio};
 
@@ -30,7 +32,28 @@ fn end_by_hand(machine: &Machine, mut service: std::process::Child) {
 
 #[test]
 fn installed_configured_removed_purged_and_installed_again_a_machine_runs_nothing_twice() {
-    let Some(mut machine) = Machine::new() else { return };
+    let mut site = Site::bare("");
+    let hash = site.package("BP00000A", &site.say("ran"));
+    site.publish(&[Request::due("BP0000Y").set("content_sha256", format!("{hash:?}"))]);
+    let Some(machine) = Machine::of(site) else { return };
+    a_life(&machine, &["--trust", "permissions"]);
+}
+
+/// The same where keys are trusted, and not whoever can write to the share.
+#[test]
+fn a_machine_that_believes_keys_alone_has_the_same_life() {
+    let Some(mut signed) = Signed::new() else { return };
+    let request = signed.request();
+    signed.publish(&[request], 3);
+    // The lists that another machine has are what the next configuration brings with it.
+    signed.init();
+    let root = signed.root.clone();
+    let Some(machine) = Machine::of(signed.site) else { return };
+    a_life(&machine, &["--trust-key", &root, "--hand-made"]);
+}
+
+/// A mandatory package is on the share of this machine, whose `pcm init` takes these words.
+fn a_life(machine: &Machine, trust: &[&str]) {
     let deb = deb::make(&machine.site.path(""), "0.1.0-1");
 
     // Nothing is asked, nothing is made up, and nothing is started; it says what comes next.
@@ -47,38 +70,34 @@ fn installed_configured_removed_purged_and_installed_again_a_machine_runs_nothin
         assert!(machine.path(file).is_file(), "{file}");
     }
     let share = machine.site.share().display().to_string();
-    machine.did(&["pcm", "init", "--machine", MACHINE, "--share", &share, "--trust", "permissions"]);
+    machine.did(&[&["pcm", "init", "--machine", MACHINE, "--share", &share], trust].concat());
     // The unit is the package's, and no copy is written that would stay behind at its upgrades.
     let said = machine.did(&["pcm", "service", "install"]);
     assert!(said.contains("pcm.service is of the installed package"), "{said}");
     assert!(!machine.path("/etc/systemd/system/pcm.service").exists());
 
-    // A mandatory package runs. The countdown and the wait after a boot are not what this is about.
+    // The package runs. The countdown and the wait after a boot are not what this is about.
     machine.configure();
-    let script = machine.site.say("ran");
-    let due = {
-        let hash = machine.site.package("BP00000A", &script);
-        move |id: &str| Request::due(id).set("content_sha256", format!("{hash:?}"))
-    };
-    machine.site.publish(&[due("BP0000Y")]);
-    let service = by_hand(&machine);
+    let service = by_hand(machine);
     machine.wait_state("BP0000Y", "succeeded");
     let results = machine.site.share().join("despoolr.box").join(MACHINE);
     let delivered = || std::fs::read_dir(&results).is_ok_and(|entries| entries.flatten().count() > 0);
     wait_for("its result is on the share", delivered);
-    end_by_hand(&machine, service);
+    end_by_hand(machine, service);
 
     // Removed and installed again it knows what it did.
     machine.dpkg(&["-r", "pcm"]);
     assert!(!machine.path("/usr/bin/pcm").exists());
     assert!(machine.path("/var/lib/pcm/history.db").is_file() && machine.path("/etc/pcm/pcm.toml").is_file());
     machine.install(&deb);
-    let service = by_hand(&machine);
+    let service = by_hand(machine);
     assert_eq!(machine.state_of("BP0000Y"), "succeeded");
-    end_by_hand(&machine, service);
+    end_by_hand(machine, service);
 
     // Purged it is gone, but for the group, whose files may be anywhere.
-    machine.dpkg(&["-P", "pcm"]);
+    let said = machine.dpkg(&["-P", "pcm"]);
+    assert!(said.contains("removed: /var/lib/pcm, /var/log/pcm, /etc/pcm"), "{said}");
+    assert!(said.contains("kept: the group pcm-operators"), "{said}");
     for folder in ["/etc/pcm", "/var/lib/pcm", "/var/log/pcm"] {
         assert!(!machine.path(folder).exists(), "{folder}");
     }
@@ -96,7 +115,7 @@ fn installed_configured_removed_purged_and_installed_again_a_machine_runs_nothin
     });
     assert_eq!(machine.site.ran("ran"), 1, "{}", machine.log());
     machine.did(&["pcm", "init", "--adopt=done"]);
-    wait_for("it goes on", || !problems(&machine).contains(&"history-lost".to_owned()));
+    wait_for("it goes on", || !problems(machine).contains(&"history-lost".to_owned()));
     machine.did(&["pcm", "poll"]);
     assert_eq!(machine.site.ran("ran"), 1, "{}", machine.log());
     let _ = service.kill();
@@ -144,10 +163,10 @@ fn upgraded_while_a_package_runs_it_goes_on_and_an_older_pcm_leaves_a_newer_hist
     assert_ne!(machine.service(), before, "another process is the service");
     assert_eq!(machine.state_of("BP0000Y"), "running");
     // Whoever purges now would forget that it ran.
-    let purged = machine.run(&["dpkg", "--force-unsafe-io", "--no-triggers", "-P", "pcm"]);
+    let purged = machine.purge();
     assert!(text(&purged).contains("a package that pcm started still runs"), "{}", text(&purged));
     assert!(machine.path("/var/lib/pcm/history.db").is_file());
-    assert_eq!(machine.asked(), ["disable --quiet --now pcm.service", "daemon-reload"]);
+    assert_eq!(machine.asked(), ["stop pcm.service", "disable --quiet pcm.service", "daemon-reload"]);
     machine.install(&newer);
     assert_eq!(machine.asked(), ["enable --quiet pcm.service", "daemon-reload", "restart pcm.service"]);
     machine.wait_service();
@@ -254,6 +273,7 @@ fn the_script_makes_a_deb_and_an_rpm_and_the_rpm_does_what_the_deb_does() {
             return skipped(format_args!("{tool}: {e}"));
         }
     }
+    let _alone = scripts::building();
     let out = tempfile::tempdir().unwrap();
     let mut build = Command::new(deb::repository().join(".packaging/build"));
     build.args(["--fast", "--binary", env!("CARGO_BIN_EXE_pcm"), "--out"]).arg(out.path());
@@ -296,6 +316,6 @@ fn the_script_makes_a_deb_and_an_rpm_and_the_rpm_does_what_the_deb_does() {
     machine.wait_service();
     assert_ne!(machine.service(), before, "another process is the service");
     rpm("-e", "pcm");
-    assert_eq!(machine.asked(), ["disable --quiet --now pcm.service", "daemon-reload"]);
+    assert_eq!(machine.asked(), ["stop pcm.service", "disable --quiet pcm.service", "daemon-reload"]);
     assert!(machine.path("/var/lib/pcm/history.db").is_file() && !machine.path("/usr/bin/pcm").exists());
 }

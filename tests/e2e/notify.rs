@@ -118,6 +118,11 @@ fn program(heading: &str, paths: &[(&str, &Path)]) -> String {
 
 /// Runs it as it is told these two events, of which one has foreign text that means something to shells and monitors.
 fn runs(script: &str, folder: &Path) {
+    assert!(says_that_somebody_was_told(script, folder, None), "{script}");
+}
+
+/// The same with what it reads in the place of that.
+fn says_that_somebody_was_told(script: &str, folder: &Path, reads: Option<&str>) -> bool {
     let event = |event: &str, message: &str| {
         serde_json::json!({"event": event, "id": event, "at": "2026-11-22T13:00:00Z", "request_id": "BP0000Y",
             "job_id": null, "package_id": null, "package": "Acme $(touch owned)", "attempt": 1, "state": "failed", "message": message})
@@ -133,9 +138,11 @@ fn runs(script: &str, folder: &Path) {
         .stdin(std::process::Stdio::piped())
         .spawn()
         .unwrap();
-    std::io::Write::write_all(&mut child.stdin.take().unwrap(), document.to_string().as_bytes()).unwrap();
-    assert!(child.wait().unwrap().success(), "{script}");
+    let document = reads.map_or_else(|| document.to_string(), str::to_owned);
+    std::io::Write::write_all(&mut child.stdin.take().unwrap(), document.as_bytes()).unwrap();
+    let told = child.wait().unwrap().success();
     assert!(!folder.join("owned").exists(), "foreign text is run by nothing");
+    told
 }
 
 #[cfg(unix)]
@@ -150,6 +157,15 @@ fn the_programs_of_the_documentation_tell_what_they_are_told() {
 
     write(&at("sendmail"), b"#!/bin/sh\necho \"$@\" > to; cat > mail\n");
     mode(&at("sendmail"), 0o755);
+    // Who is not root can be nobody else.
+    write(&at("runuser"), b"#!/bin/sh\nshift 3\nexec \"$@\"\n");
+    mode(&at("runuser"), 0o755);
+    let fails = |script: &str| {
+        let told = says_that_somebody_was_told(script, folder.path(), Some("{damaged"));
+        assert!(!told, "who was told nothing is told again: {script}");
+    };
+    fails(&program("Mail", &[]));
+    assert!(!at("mail").exists(), "a damaged document is no mail");
     runs(&program("Mail", &[]), folder.path());
     assert_eq!(read("to"), "-i admins@example.org\n");
     let mail = read("mail");
@@ -180,6 +196,7 @@ fn the_programs_of_the_documentation_tell_what_they_are_told() {
         "ntfy, and other services with a web address",
         &[("/etc/pcm/notify.curl", at("notify.curl").as_path())],
     );
+    fails(&web);
     runs(&web, folder.path());
     let (headers, body) = serves.join().unwrap();
     assert!(headers.contains("Authorization: Bearer tk_x"), "{headers}");
@@ -188,12 +205,19 @@ fn the_programs_of_the_documentation_tell_what_they_are_told() {
         (&"pcm".into(), &"pc-17: digest".into(), &4.into())
     );
 
-    write(&at("nagios.cmd"), b"");
-    runs(
-        &program("Nagios or Icinga", &[("/var/lib/nagios4/rw/nagios.cmd", at("nagios.cmd").as_path())]),
-        folder.path(),
-    );
-    let line = read("nagios.cmd");
+    let pipe = at("nagios.cmd");
+    let nagios = program("Nagios or Icinga", &[("/var/lib/nagios4/rw/nagios.cmd", pipe.as_path())]);
+    let told = || says_that_somebody_was_told(&nagios, folder.path(), None);
+    assert!(!told() && !pipe.exists(), "without the monitor there is no pipe");
+    write(&pipe, b"");
+    assert!(!told() && read("nagios.cmd").is_empty(), "what is no pipe reaches no monitor");
+    std::fs::remove_file(&pipe).unwrap();
+    assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+    // Nobody reads, and nothing is written for what is damaged: with a writer this would wait for ever.
+    fails(&nagios);
+    let monitor = std::thread::spawn(move || std::fs::read_to_string(&pipe).unwrap());
+    runs(&nagios, folder.path());
+    let line = monitor.join().unwrap();
     assert!(
         line.starts_with('[')
             && line.ends_with("] PROCESS_SERVICE_CHECK_RESULT;pc-17;pcm;2;2 events, 1 failed, 1 missed\n"),
@@ -206,7 +230,12 @@ fn the_programs_of_the_documentation_tell_what_they_are_told() {
     );
     runs(&prometheus, folder.path());
     runs(&prometheus, folder.path());
+    fails(&prometheus);
     let metrics = read("pcm_notices.prom");
+    let parts = std::fs::read_dir(folder.path())
+        .unwrap()
+        .filter_map(|entry| entry.unwrap().file_name().into_string().ok());
+    assert_eq!(parts.filter(|name| name.starts_with("pcm_notices")).count(), 1, "nothing is left behind");
     for line in [
         "# TYPE pcm_notices_total counter",
         "pcm_notices_total{event=\"failed\"} 8",

@@ -140,6 +140,28 @@ fn whoever_is_logged_on_installs_what_is_offered_and_can_do_nothing_else() {
 }
 
 #[test]
+fn the_audit_says_done_of_what_was_installed_only() {
+    let Some((mut indexed, logind)) = machine() else { return };
+    let job = offered(indexed.job());
+    indexed.publish(&[job]);
+    let site = &indexed.site;
+    let _service = site.service();
+    site.json(&["poll"]);
+    site.wait_blocked(ID, &["optional"]);
+    logind.log_on("c1", "nobody", "tty99");
+    let Some(_) = as_nobody(site, &["offers"]) else { return };
+    wait_for("it is seen who has logged on", || {
+        as_nobody(site, &["offers"]).is_some_and(|output| output.status.success())
+    });
+    let done = as_nobody(site, &["install", ID, "--wait"]).unwrap();
+    assert!(done.status.success(), "{}", text(&done));
+    let again = as_nobody(site, &["install", ID]).unwrap();
+    assert_eq!(again.status.code(), Some(3), "{}", text(&again));
+    let results: Vec<Value> = installs(site).iter().map(|entry| entry["result"].clone()).collect();
+    assert_eq!(results, ["asked", "done", "already-attempted"]);
+}
+
+#[test]
 fn what_users_ask_for_while_a_package_runs_waits_leaves_room_and_goes_with_its_offer() {
     let Some((mut indexed, logind)) = machine() else { return };
     indexed.does = indexed.site.waits_for_go();
@@ -173,8 +195,20 @@ fn what_users_ask_for_while_a_package_runs_waits_leaves_room_and_goes_with_its_o
     assert_eq!((refused.status.code(), &error(&refused)["code"]), (Some(3), &"queue-full".into()));
     assert_eq!(indexed.site.json(&["status"])["queue"].as_array().unwrap().len(), 5);
 
-    // The publisher takes one back.
-    jobs[0] = jobs[0].clone().revision(2).set("offer_to", "");
+    // An operator wants the last of them, which keeps its place.
+    indexed.site.json(&["run", "BP00005"]);
+    let queue = indexed.site.json(&["status"])["queue"].take();
+    assert_eq!((&queue[4], queue.as_array().unwrap().len()), (&"BP00005".into(), 5), "{queue}");
+    let by = |id: &str| indexed.site.json(&["show", id])["queued"]["by"].take();
+    assert_eq!(by("BP00004"), "nobody");
+    assert_ne!(by("BP00005"), "nobody");
+    assert!(install(5).unwrap().status.success(), "that does for the user");
+    assert_ne!(by("BP00005"), "nobody");
+
+    // The publisher takes two back: what an operator wants stays.
+    for n in [0, 4] {
+        jobs[n] = jobs[n].clone().revision(2).set("offer_to", "");
+    }
     indexed.publish(&jobs);
     let site = &indexed.site;
     site.json(&["poll"]);

@@ -11,14 +11,14 @@ use std::process::{Command, Stdio};
 const ID: &str = "BP0000Y";
 
 /// A site with keys of all roles, and a machine that trusts none of them yet.
-struct Signed {
-    site: Site,
-    root: String,
+pub(super) struct Signed {
+    pub site: Site,
+    pub root: String,
 }
 
 impl Signed {
     /// None where ssh-keygen is missing.
-    fn new() -> Option<Self> {
+    pub fn new() -> Option<Self> {
         if !Path::new("/usr/bin/ssh-keygen").exists() {
             skipped("there is no ssh-keygen");
             return None;
@@ -118,7 +118,7 @@ impl Signed {
         self.ssh_keygen(key, namespace, &file);
     }
 
-    fn request(&self) -> Request {
+    pub fn request(&self) -> Request {
         let hash = self.site.package("BP00000A", &self.site.say("ran"));
         Request::due(ID).set("content_sha256", format!("\"{hash}\""))
     }
@@ -142,13 +142,13 @@ impl Signed {
         format!("{text}{block}")
     }
 
-    fn publish(&mut self, requests: &[Request], epoch: u64) {
+    pub fn publish(&mut self, requests: &[Request], epoch: u64) {
         let text = self.text(requests, epoch);
         let signed = self.signed_by("publish", "pcm-publish", &text);
         self.site.publish_text(&signed);
     }
 
-    fn init(&self) {
+    pub fn init(&self) {
         self.site.json(&["init", "--hand-made", "--trust-key", &self.root]);
     }
 

@@ -2,6 +2,7 @@
 //! falls, so that nobody is hidden by a cleared environment, another name, session or folder, or closed descriptors.
 
 use super::common::skipped;
+use super::common::stat::{Stat, stat};
 use super::ground::kill_9;
 use super::knobs;
 use std::collections::HashMap;
@@ -60,7 +61,7 @@ pub fn living(except: &[u32]) -> Vec<One> {
         let Some(pid) = entry.file_name().to_str().and_then(|name| name.parse::<u32>().ok()) else {
             continue;
         };
-        let Some((parent, name, dead)) = stat(pid) else { continue };
+        let Some(Stat { parent, name, dead, .. }) = stat(pid) else { continue };
         // The dead are looked through: a process that is being reaped may still have its children.
         let name = if dead { String::new() } else { name };
         children.entry(parent).or_default().push(One { pid, name });
@@ -76,17 +77,6 @@ pub fn living(except: &[u32]) -> Vec<One> {
         }
     }
     found
-}
-
-/// Parent, name, and whether it is dead.
-fn stat(pid: u32) -> Option<(u32, String, bool)> {
-    let text = fs::read(format!("/proc/{pid}/stat")).ok()?;
-    let text = String::from_utf8_lossy(&text);
-    let (before, after) = text.rsplit_once(')')?;
-    let mut words = after.split_whitespace();
-    let state = words.next()?;
-    let name = before.split_once('(')?.1.to_owned();
-    Some((words.next()?.parse().ok()?, name, state == "Z" || state == "X"))
 }
 
 fn is_reader(pid: u32) -> bool {

@@ -1,5 +1,6 @@
 //! Every way out leaves the terminal as it was, and no process behind.
 
+use super::common::stat::{stat, ticks};
 use super::common::*;
 use super::contract::still;
 use super::escapes::forbidden;
@@ -111,8 +112,7 @@ fn child_of(parent: u32) -> Option<u32> {
 }
 
 fn is_alive(pid: u32) -> bool {
-    std::fs::read_to_string(format!("/proc/{pid}/stat"))
-        .is_ok_and(|stat| !stat.rsplit(')').next().unwrap_or_default().trim_start().starts_with('Z'))
+    stat(pid).is_some_and(|stat| !stat.dead)
 }
 
 #[test]
@@ -160,15 +160,6 @@ fn writeln(file: &std::path::Path, line: &str) {
     use std::io::Write;
     let mut file = std::fs::OpenOptions::new().append(true).create(true).open(file).unwrap();
     writeln!(file, "{line}").unwrap();
-}
-
-/// Processor time so far, in hundredths of a second.
-fn ticks(pid: u32) -> u64 {
-    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap();
-    let fields: Vec<u64> =
-        stat.rsplit(')').next().unwrap().split_whitespace().filter_map(|f| f.parse().ok()).collect();
-    // After the state: user and system time are fields 14 and 15 of proc(5).
-    fields[10] + fields[11]
 }
 
 #[test]

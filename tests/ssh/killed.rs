@@ -1,5 +1,6 @@
 //! Whatever dies with the operator's connection, the package goes on, once, and its end is known (PROMISES.md P1, P6).
 
+use super::common::stat::stat;
 use super::common::*;
 use super::pty::Terminal;
 use super::sshd::Sshd;
@@ -42,15 +43,10 @@ fn once_with_its_true_exit_status(site: &Site) {
 }
 
 fn kill_9(pids: &[u32]) {
-    let pids: Vec<String> = pids.iter().map(u32::to_string).collect();
+    let words: Vec<String> = pids.iter().map(u32::to_string).collect();
     // One of them may already have died of another's death: what counts is that none is left.
-    let _ = Command::new("kill").arg("-9").args(&pids).stderr(std::process::Stdio::null()).status().unwrap();
-    wait_for("they are dead", || {
-        pids.iter().all(|pid| {
-            let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
-            stat.rsplit(") ").next().is_none_or(|rest| rest.is_empty() || rest.starts_with('Z'))
-        })
-    });
+    let _ = Command::new("kill").arg("-9").args(&words).stderr(std::process::Stdio::null()).status().unwrap();
+    wait_for("they are dead", || pids.iter().all(|pid| stat(*pid).is_none_or(|stat| stat.dead)));
 }
 
 #[test]

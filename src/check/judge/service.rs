@@ -84,6 +84,10 @@ pub fn installed(facts: &Facts) -> CheckItem {
             format!("{} starts another installation or program: {starts}", file.display()),
             format!("If it is this one that is meant: {install}"),
         ),
+        (Some(Registered::Masked { file }), _) => block(
+            format!("pcm.service is masked by {}: nothing starts it", file.display()),
+            "If that is not meant: systemctl unmask pcm.service; systemctl enable --now pcm.service",
+        ),
         (Some(Registered::Disabled { file }), true) => block(
             format!("{} is there and is not started with the machine", file.display()),
             "Have it started: systemctl enable --now pcm.service",

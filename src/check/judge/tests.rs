@@ -158,6 +158,7 @@ fn a_service_is_installed_when_the_system_starts_this_one_with_the_machine() {
     is(&with(Some(Registered::No), true), Verdict::Block, "nothing starts the service");
     is(&with(Some(otherwise()), true), Verdict::Block, "ExecStart=/opt/other");
     is(&with(Some(Registered::Disabled { file: unit() }), true), Verdict::Block, "is not started");
+    is(&with(Some(Registered::Masked { file: unit() }), true), Verdict::Block, "is masked by");
     is(&with(Some(Registered::No), false), Verdict::Unknown, "systemd does not run here");
     is(&with(None, false), Verdict::Unknown, "no way to register");
 }

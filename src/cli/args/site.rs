@@ -46,7 +46,8 @@ pub enum SiteVerb {
         #[command(flatten)]
         folder: FolderArgs,
     },
-    /// Have the system run `pcm job advance` and `pcm site publish` every five minutes (systemd, or a scheduled task)
+    /// Have the system run `pcm job advance` and `pcm site publish --renew` every five minutes (systemd, or a scheduled
+    /// task)
     ///
     /// Halts what fails, lets jobs go on, and renews what is published before its time is over. With --dry-run it prints
     /// what would be written. It needs a key file: an agent or a token is not there for it.

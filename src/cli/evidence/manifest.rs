@@ -64,7 +64,9 @@ pub struct Manifest {
     pub request_id: RequestId,
     /// When it was asked for.
     pub made_at: Wall,
+    /// The machine that it was made on; None: it is not enrolled.
     machine: Option<MachineId>,
+    /// Its host name.
     host: SafeText,
     /// The pcm that made it.
     version: &'static str,
@@ -132,9 +134,13 @@ impl Manifest {
 /// What is printed.
 #[derive(Debug, Serialize)]
 pub struct Done {
+    /// The archive.
     file: SafeText,
+    /// Its size in bytes.
     bytes: u64,
+    /// The hash of its bytes.
     sha256: ContentHash,
+    /// The same as `MANIFEST` in the archive.
     #[serde(flatten)]
     manifest: Manifest,
 }

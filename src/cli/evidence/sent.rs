@@ -59,5 +59,27 @@ pub fn keep(out: &Out, host: &HostName, file: &Path, packed: &[u8], said: &[u8])
 fn document(said: &[u8]) -> Map<String, Value> {
     let said = String::from_utf8_lossy(said);
     let read = |line: &str| serde_json::from_str::<Map<String, Value>>(line.trim()).ok();
-    said.lines().rev().filter_map(read).find(|doc| doc.contains_key("parts")).unwrap_or_default()
+    let doc = said.lines().rev().filter_map(read).find(|doc| doc.contains_key("parts"));
+    safe_object(doc.unwrap_or_default())
+}
+
+/// With nothing in any text of it that a terminal obeys or hides. JSON itself escapes the least of that.
+fn safe_object(doc: Map<String, Value>) -> Map<String, Value> {
+    doc.into_iter().map(|(name, value)| (safe_lines(&name), safe_value(value))).collect()
+}
+
+fn safe_value(value: Value) -> Value {
+    match value {
+        Value::String(text) => safe_lines(&text).into(),
+        Value::Array(all) => all.into_iter().map(safe_value).collect(),
+        Value::Object(all) => safe_object(all).into(),
+        plain @ (Value::Null | Value::Bool(_) | Value::Number(_)) => plain,
+    }
+}
+
+/// Lines stay lines, as in the rule that the document states.
+fn safe_lines(text: &str) -> String {
+    let lines: Vec<SafeText> = text.split('\n').map(SafeText::new).collect();
+    let lines: Vec<&str> = lines.iter().map(SafeText::as_str).collect();
+    lines.join("\n")
 }

@@ -37,7 +37,7 @@ pub fn run(app: &App, args: &LogArgs, filter: Filter, files: &[PathBuf]) -> Resu
     };
     let mut rows = Rows::new(app.zone.clone(), app.out.width.is_some());
     rows.explains = args.explain_codes;
-    let mut printer = Printer { app, filter, rows, first: first.map(|most| (most, VecDeque::new())) };
+    let mut printer = Printer { app, filter, rows, first: first.map(First::new) };
     let mut follower = Follower::open(files, zoned(app.zone.clone()), before);
     let mut pace = Pace::new(Watch::new().map_err(no_watch)?.0);
     loop {
@@ -54,8 +54,56 @@ struct Printer<'a> {
     app: &'a App,
     filter: Filter,
     rows: Rows,
-    /// Of what is there to begin with so many records are printed, and these are the last of them so far.
-    first: Option<(usize, VecDeque<Record>)>,
+    /// What is there to begin with, as long as it is read.
+    first: Option<First>,
+}
+
+/// The last records so far of what is there to begin with, and what may be missing among them: that is printed where it
+/// stands, whatever becomes of the records before it.
+struct First {
+    /// So many are printed.
+    most: usize,
+    /// So many were read.
+    read: u64,
+    records: VecDeque<(u64, Record)>,
+    /// Each with how many records were read before it.
+    gaps: Vec<(u64, Gap)>,
+}
+
+impl First {
+    fn new(most: usize) -> First {
+        First { most, read: 0, records: VecDeque::new(), gaps: Vec::new() }
+    }
+
+    fn record(&mut self, record: Record) {
+        self.records.push_back((self.read, record));
+        self.read += 1;
+        if self.records.len() > self.most {
+            self.records.pop_front();
+        }
+    }
+
+    fn gap(&mut self, gap: Gap) {
+        self.gaps.push((self.read, gap));
+    }
+
+    /// All of it, each in its place.
+    fn each(&self, mut print: impl FnMut(Held<'_>) -> Result<()>) -> Result<()> {
+        let mut gaps = self.gaps.iter().peekable();
+        for (at, record) in &self.records {
+            while let Some((_, gap)) = gaps.next_if(|(before, _)| before <= at) {
+                print(Held::Gap(gap))?;
+            }
+            print(Held::Record(record))?;
+        }
+        gaps.try_for_each(|(_, gap)| print(Held::Gap(gap)))
+    }
+}
+
+/// One thing that is printed later.
+enum Held<'a> {
+    Record(&'a Record),
+    Gap(&'a Gap),
 }
 
 /// What stands among records read as JSON where some may be missing.
@@ -87,15 +135,20 @@ impl Printer<'_> {
             };
             // What stands before it is printed before it.
             self.records(std::mem::take(&mut records))?;
-            self.gap(file, gap)?;
+            let gap = Gap { file, gap };
+            match &mut self.first {
+                None => self.gap(&gap)?,
+                Some(first) => first.gap(gap),
+            }
         }
         self.records(records)
     }
 
-    fn gap(&self, file: SafeText, gap: SafeText) -> Result<()> {
+    fn gap(&self, gap: &Gap) -> Result<()> {
         if self.app.out.json {
-            return self.app.out.object(&Gap { file, gap });
+            return self.app.out.object(gap);
         }
+        let Gap { file, gap } = gap;
         let colon = if gap.as_str().starts_with("was cut") { "" } else { ":" };
         self.app.out.note(format!("{file}{colon} {gap}"));
         Ok(())
@@ -108,12 +161,7 @@ impl Printer<'_> {
             }
             match &mut self.first {
                 None => self.record(&record)?,
-                Some((most, last)) => {
-                    last.push_back(record);
-                    if last.len() > *most {
-                        last.pop_front();
-                    }
-                }
+                Some(first) => first.record(record),
             }
         }
         Ok(())
@@ -121,8 +169,11 @@ impl Printer<'_> {
 
     /// What was there to begin with is read.
     fn begin(&mut self) -> Result<()> {
-        let Some((_, last)) = self.first.take() else { return Ok(()) };
-        last.iter().try_for_each(|record| self.record(record))
+        let Some(first) = self.first.take() else { return Ok(()) };
+        first.each(|held| match held {
+            Held::Record(record) => self.record(record),
+            Held::Gap(gap) => self.gap(gap),
+        })
     }
 
     fn record(&mut self, record: &Record) -> Result<()> {
@@ -148,4 +199,40 @@ pub fn tail(app: &App, file: PathBuf) {
 fn no_watch(e: std::io::Error) -> Failure {
     let message = format!("the system gives nothing to wait with: {e}");
     Failure::new(Exit::Failed, "log-failed", message, "Close other programs and try again")
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use crate::clock::Zone;
+    use crate::log::parse::Parser;
+
+    #[test]
+    fn a_gap_stands_among_the_records_that_it_came_among() {
+        let mut parser = Parser::new("a.log".into(), zoned(Zone::utc()));
+        let mut records = Vec::new();
+        parser.push(b"[11/28/26 01:02:03] P ==> text\n".repeat(5).as_slice(), &mut records);
+        parser.finish(&mut records);
+        assert_eq!(records.len(), 5);
+        let order = |most: usize| {
+            let mut first = First::new(most);
+            for (n, record) in records.iter().enumerate() {
+                first.record(record.clone());
+                if n % 2 == 1 {
+                    first.gap(Gap { file: "a.log".into(), gap: "was cut".into() });
+                }
+            }
+            let mut order = String::new();
+            let print = |held: Held<'_>| {
+                order.push(if matches!(held, Held::Gap(_)) { '-' } else { 'r' });
+                Ok(())
+            };
+            first.each(print).unwrap();
+            order
+        };
+        assert_eq!(order(9), "rr-rr-r");
+        assert_eq!(order(2), "-r-r", "no gap is lost with the records before it");
+        assert_eq!(order(0), "--");
+    }
 }

@@ -71,21 +71,7 @@ fn wrong(why: String, remedy: &str) -> Failure {
 }
 
 fn filter(app: &App, args: &LogArgs) -> Result<Filter> {
-    let search = |flag: &str, patterns: &[String]| {
-        let remedy = "Put a \\ before ( [ * + ? . where it means itself";
-        Search::any(patterns).map_err(|why| wrong(format!("{flag}: {why}"), remedy))
-    };
-    search("--not-grep", &args.not_grep)?;
-    let (mut text, mut unwanted) = (search("--grep", &args.grep)?, args.not_grep.clone());
-    if args.invert {
-        text = None;
-        unwanted.extend(args.grep.iter().cloned());
-    }
-    let named =
-        |requests: &[RequestId]| requests.iter().map(|id| escape(&id.to_string())).collect::<Vec<_>>();
-    unwanted.extend(named(&args.not_request));
-    let without = search("--not-grep", &unwanted)?;
-    let also = search("--request", &named(&args.request))?.into_iter().collect();
+    let (text, without, also) = patterns(args)?;
     let time = |flag: &str, text: &Option<String>| {
         let read = text.as_deref().map(|text| parse_time(text, Side::Last, app.now, &app.zone));
         read.transpose().map_err(|why| wrong(format!("{flag}: {why}"), "Name a time that has passed"))
@@ -102,6 +88,34 @@ fn filter(app: &App, args: &LogArgs) -> Result<Filter> {
     let component = names(&args.component, &args.not_component);
     let thread = names(&args.thread, &args.not_thread);
     Ok(Filter { text, without, level, also, component, thread, since, until })
+}
+
+/// What has to be found, what must not be, and what has to be found as well.
+fn patterns(args: &LogArgs) -> Result<(Option<Search>, Option<Search>, Vec<Search>)> {
+    let search = |flag: &str, patterns: &[String]| {
+        let usable = |pattern: &String| Search::new(pattern).is_ok();
+        let remedy = || match patterns.iter().all(usable) {
+            true => "Give fewer of them at once",
+            false => "Put a \\ before ( [ * + ? . where it means itself",
+        };
+        Search::any(patterns).map_err(|why| wrong(format!("{flag}: {why}"), remedy()))
+    };
+    let named =
+        |requests: &[RequestId]| requests.iter().map(|id| escape(&id.to_string())).collect::<Vec<_>>();
+    let (found, not_request) = (search("--grep", &args.grep)?, named(&args.not_request));
+    let inverted = if args.invert { args.grep.as_slice() } else { &[] };
+    let unwanted = [
+        ("--not-grep", args.not_grep.as_slice()),
+        ("-v --grep", inverted),
+        ("--not-request", not_request.as_slice()),
+    ];
+    // What is wrong with one of them is said of that one.
+    unwanted.iter().try_for_each(|(flag, patterns)| search(flag, patterns).map(drop))?;
+    let given = unwanted.iter().filter(|(_, patterns)| !patterns.is_empty()).map(|(flag, _)| *flag);
+    let without =
+        search(&given.collect::<Vec<_>>().join(" and "), &unwanted.map(|(_, patterns)| patterns).concat())?;
+    let also = search("--request", &named(&args.request))?.into_iter().collect();
+    Ok((found.filter(|_| !args.invert), without, also))
 }
 
 /// The files that are named, or those of the configuration, or all of the log folder.
@@ -167,6 +181,28 @@ mod tests {
         assert!(runs(&["a.log", "--since", "14:00"]) && runs(&[]));
         for args in [&["-"][..], &["a.log", "-"], &["--format", "raw"], &["--until", "14:00"]] {
             assert!(!runs(args), "{args:?}");
+        }
+    }
+
+    #[test]
+    fn a_pattern_that_cannot_be_used_is_refused_with_the_flag_that_it_was_given_with() {
+        let refused = |args: &[&str]| match Cli::try_parse_from([&["pcm", "log"], args].concat()) {
+            Ok(Cli { verb: Some(Verb::Log(args)), .. }) => {
+                let failure = patterns(&args).err().unwrap();
+                (failure.message.to_string(), failure.remedy.to_string())
+            }
+            other => panic!("{other:?}"),
+        };
+        let (a, b) = ("(?P<x>a)", "(?P<x>b)");
+        for (args, flags, remedy) in [
+            (&["--grep", "("][..], "--grep: ", "Put a"),
+            (&["--not-grep", "("][..], "--not-grep: ", "Put a"),
+            (&["-v", "--grep", "("][..], "--grep: ", "Put a"),
+            (&["--not-grep", a, "--not-grep", b][..], "--not-grep: together", "Give fewer"),
+            (&["-v", "--grep", a, "--not-grep", b][..], "--not-grep and -v --grep: together", "Give fewer"),
+        ] {
+            let (why, what) = refused(args);
+            assert!(why.starts_with(flags) && what.starts_with(remedy), "{args:?}: {why}; {what}");
         }
     }
 }

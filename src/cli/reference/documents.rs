@@ -1,6 +1,6 @@
 //! What `--json` prints, of each verb: the fields of its document, with the comments of the source.
 
-use super::source::{Field, Type, Types};
+use super::source::{Absent, Field, Type, Types};
 use super::{MADE, cell, verbs};
 use crate::cli::args::Cli;
 use clap::CommandFactory;
@@ -52,16 +52,16 @@ const DOCUMENTS: &[(&str, &str, &str)] = &[
     ("pcm site verify", "cli/verify.rs", "VerifyDoc"),
     ("pcm package new", "cli/package.rs", "NewDoc"),
     ("pcm package import", "cli/package.rs", "ImportDoc"),
-    ("pcm package list", "cli/package.rs", "ListDoc"),
+    ("pcm package list", "cli/package/list.rs", "ListDoc"),
     ("pcm package lint", "executor/talk/view.rs", "CheckDoc"),
     ("pcm package sign", "cli/sign.rs", "SignDoc"),
-    ("pcm package content", "cli/package.rs", "ContentDoc"),
+    ("pcm package content", "cli/sign.rs", "ContentDoc"),
     ("pcm job send", "cli/job.rs", "SentDoc"),
     ("pcm job list", "cli/jobs.rs", "JobsDoc"),
     ("pcm job show", "cli/jobs.rs", "ShowDoc"),
-    ("pcm job suspend", "cli/jobs.rs", "ShowDoc"),
-    ("pcm job resume", "cli/jobs.rs", "ShowDoc"),
-    ("pcm job cancel", "cli/jobs.rs", "ShowDoc"),
+    ("pcm job suspend", "cli/job.rs", "SentDoc"),
+    ("pcm job resume", "cli/job.rs", "SentDoc"),
+    ("pcm job cancel", "cli/job.rs", "SentDoc"),
     ("pcm job advance", "cli/advance.rs", "AdvanceDoc"),
     ("pcm rollout", "rollout/doc.rs", "RolloutDoc"),
     ("pcm key generate", "cli/key.rs", "PairDoc"),
@@ -139,7 +139,8 @@ fn every_verb_has_its_document_or_the_reason_why_not() {
 pub fn page(types: &Types) -> String {
     let mut page = format!(
         "# JSON documents\n\n{MADE}\n\nWith `--json` a verb prints one document, and a verb that follows something one object a \
-         line. Times are in RFC 3339, UTC. A field may be `null` where it says so. Later versions add fields; none is taken \
+         line. Times are in RFC 3339, UTC. A field may be `null` where it says so, \
+         and every field is there that does not say when it is absent. Later versions add fields; none is taken \
          away or means something else, so skip the fields that you do not know. With `--dry-run` a verb that changes something \
          prints `dry_run` (true), `would` (text) and `request_id`, unless its document has `dry_run` itself. \
          [words.md](words.md) has all states, gates and codes.\n"
@@ -156,7 +157,11 @@ pub fn page(types: &Types) -> String {
         let verbs: Vec<String> = same.iter().map(|verb| format!("`{verb}`")).collect();
         page.push_str(&format!("\n## {}\n\n", verbs.join(", ")));
         if name == "Record" {
-            page.push_str("One object a line. `--hosts` adds `host` and `skew_s`; `--count` prints one object with `count`.\n\n");
+            page.push_str(
+                "One object a line. `--explain-codes` adds `codes`, a list of objects with `code`, `name` (absent where it has \
+                 none) and `meaning`, to records that have some. `--hosts` adds `host` and `skew_s`; `--count` prints one object \
+                 with `count`.\n\n",
+            );
         }
         page.push_str(&parts.table(types.find(name, file).unwrap()));
     }
@@ -197,13 +202,14 @@ struct Parts<'t> {
 impl Parts<'_> {
     fn table(&mut self, whole: &Type) -> String {
         let mut page = String::from("| field | what it is | meaning |\n| --- | --- | --- |\n");
-        self.rows(whole, "", &mut page, 0);
+        self.rows(whole, ("", ""), &mut page, 0);
         page
     }
 
-    fn rows(&mut self, whole: &Type, before: &str, page: &mut String, depth: usize) {
+    /// `before`: what stands before each name; `when`: what holds for all of them, e.g. when they are absent.
+    fn rows(&mut self, whole: &Type, (before, when): (&str, &str), page: &mut String, depth: usize) {
         for field in &whole.fields {
-            let (kind, inner) = self.shown(&field.kind, &whole.file);
+            let (kind, inner) = self.shown(field.shown_kind(), &whole.file);
             let name = format!("{before}{}", field.name);
             let inner = inner.filter(|_| depth < 4);
             if field.flat {
@@ -215,12 +221,17 @@ impl Parts<'_> {
                             cell(&field.words)
                         ));
                     }
-                    Some(inner) => self.rows(&inner, before, page, depth + 1),
+                    Some(inner) => {
+                        // Where the whole may be missing, its comment says when.
+                        let when = if of("Option", &field.kind).is_some() { &*field.words } else { when };
+                        self.rows(&inner, (before, when), page, depth + 1);
+                    }
                     None => {}
                 }
                 continue;
             }
-            let words = words(field);
+            let words = [&words(field), when].join(" ");
+            let words = words.trim();
             match inner {
                 Some(inner) if self.is_shared(&inner) => {
                     let kind = kind.replace("{}", &self.link(&inner));
@@ -230,7 +241,7 @@ impl Parts<'_> {
                     page.push_str(&format!("| `{name}` | {} | {words} |\n", kind.replace("{}", "object")));
                     let many = if kind.starts_with("list") { "[]" } else { "" };
                     let many = if kind.contains("for each") { ".*" } else { many };
-                    self.rows(&inner, &format!("{name}{many}."), page, depth + 1);
+                    self.rows(&inner, (&format!("{name}{many}."), ""), page, depth + 1);
                 }
                 None => {
                     page.push_str(&format!("| `{name}` | {} | {words} |\n", kind.replace("{}", "object")))
@@ -298,5 +309,39 @@ fn of<'k>(wrap: &str, kind: &'k str) -> Option<&'k str> {
 
 /// What the comment says, for somebody who reads JSON.
 fn words(field: &Field) -> String {
-    cell(&regex::Regex::new(r"\bNone\b").unwrap().replace_all(&field.words, "null"))
+    let none = regex::Regex::new(r"\bNone\b").unwrap();
+    let mut words = none.replace_all(&field.words, "null").into_owned();
+    if let Some(value) = field.absent.and_then(Absent::value).filter(|_| !says_absent(&words)) {
+        words.push_str(&format!(" Absent: {value}."));
+    }
+    cell(&words)
+}
+
+fn says_absent(words: &str) -> bool {
+    words.to_lowercase().contains("absent")
+}
+
+#[test]
+fn every_field_has_a_meaning_and_says_when_it_is_absent() {
+    let types = Types::read(&std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("src"));
+    let mut met = BTreeSet::new();
+    let parts = Parts { types: &types, shared: BTreeSet::new() };
+    let wholes = DOCUMENTS.iter().map(|(_, file, name)| types.find(name, file).unwrap().clone());
+    let mut left: Vec<Type> = wholes.collect();
+    let mut wrong = Vec::new();
+    while let Some(whole) = left.pop() {
+        if !met.insert((whole.name.clone(), whole.file.clone())) {
+            continue;
+        }
+        for field in &whole.fields {
+            let said = words(field);
+            let absent = field.absent.is_some() || field.flat && of("Option", &field.kind).is_some();
+            if said.is_empty() && !field.flat || absent && !says_absent(&said) {
+                wrong.push(format!("{}: {}.{}: {said:?}", whole.file, whole.name, field.name));
+            }
+            left.extend(parts.shown(field.shown_kind(), &whole.file).1);
+        }
+    }
+    assert!(met.len() > 60, "{}", met.len());
+    assert!(wrong.is_empty(), "a meaning, and \"absent where ...\": {wrong:#?}");
 }

@@ -99,6 +99,26 @@ fn every_key_that_is_read_of_a_file_is_in_the_page_of_files() {
     assert!(seen > 60, "{seen}");
 }
 
+/// A page that is written by hand names a key as the console has it.
+#[test]
+fn the_page_of_logs_names_the_key_of_the_filters() {
+    let table = Keymap::default().table();
+    let row = table.lines().find(|line| line.contains("| filters |")).unwrap();
+    let key = row.split(" | ").next().unwrap().trim_start_matches("| ");
+    let page = std::fs::read_to_string(folder().join("logs.md")).unwrap();
+    assert!(page.contains(&format!("console {key} lists the filters")), "{key}");
+}
+
+#[test]
+fn sentences_of_the_pages_end_with_a_full_stop() {
+    let page = commands();
+    let (_, verbs) = page.split_once("\n## Verbs\n").unwrap();
+    let sentences =
+        verbs.lines().filter(|line| line.starts_with(|c: char| c.is_ascii_uppercase() || c == '-'));
+    let open: Vec<&str> = sentences.filter(|line| !line.ends_with(['.', ':', '?', '!'])).collect();
+    assert!(open.is_empty(), "{open:#?}");
+}
+
 /// All verbs as they are typed, `site init` and `audit verify` included.
 pub fn verbs<'c>(command: &'c Command, before: &str, found: &mut Vec<(String, &'c Command)>) {
     for sub in command.get_subcommands().filter(|s| !s.is_hide_set()) {
@@ -120,6 +140,14 @@ fn sentence(text: &str) -> String {
     match text.ends_with(['.', ':', '?', '!']) || text.is_empty() {
         true => text.to_owned(),
         false => format!("{text}."),
+    }
+}
+
+/// Words as the start of a sentence. A name of a setting or of a program stays as it is.
+fn capital(text: &str) -> String {
+    match ["signed", "pcm"].iter().any(|name| text.starts_with(name)) {
+        true => text.to_owned(),
+        false => text.chars().take(1).flat_map(char::to_uppercase).chain(text.chars().skip(1)).collect(),
     }
 }
 
@@ -168,7 +196,12 @@ fn commands() -> String {
                 about.map(ToString::to_string).unwrap_or_default()
             }
         };
-        page.push_str(&sentence(&about));
+        // The first paragraph is also the short help of its verb, which has no full stop.
+        let (first, more) = about.split_once("\n\n").unwrap_or((&about, ""));
+        page.push_str(&sentence(first));
+        if !more.is_empty() {
+            page.push_str(&format!("\n\n{}", sentence(more)));
+        }
         let aliases: Vec<String> = command.get_visible_aliases().map(|alias| format!("`{alias}`")).collect();
         if !aliases.is_empty() {
             page.push_str(&format!(" Also: {}.", aliases.join(", ")));
@@ -246,7 +279,8 @@ fn settings() -> String {
         "# Settings: pcm.toml\n\n{MADE}\n\n`pcm init` writes `/etc/pcm/pcm.toml` with every setting and its default as a \
          comment. pcm reports all errors in the file at once, with line numbers, and starts nothing automatically until they \
          are corrected. A service obeys a change of the file within half a minute; a setting marked with `*` counts only \
-         after a restart of the service.\n"
+         after a restart of the service. Durations are `90s`, `10m`, `2h` or `7d`; sizes are `500KB`, `10MB` or `5GB`, \
+         in steps of 1024.\n"
     );
     for section in Config::sections() {
         let title = match (section.name, section.repeated) {
@@ -256,7 +290,7 @@ fn settings() -> String {
         };
         page.push_str(&format!("\n## {title}\n\n"));
         if !section.words.is_empty() {
-            page.push_str(&format!("{}\n\n", sentence(section.words)));
+            page.push_str(&format!("{}\n\n", sentence(&capital(section.words))));
         }
         page.push_str("| key | default | meaning |\n| --- | --- | --- |\n");
         for setting in section.settings {
@@ -265,7 +299,9 @@ fn settings() -> String {
                 Counts::AtStart => " *",
             };
             let value = match (setting.default, setting.example) {
-                (Some(default), _) => format!("`{default}`"),
+                // An empty list shows nobody how one is written.
+                (Some(default), Some(example)) => format!("`{default}`; e.g. `{example}`"),
+                (Some(default), None) => format!("`{default}`"),
                 (None, Some(example)) => format!("none; e.g. `{example}`"),
                 (None, None) => "none".to_owned(),
             };

@@ -17,6 +17,12 @@ pub struct Type {
     pub values: Vec<(String, String)>,
 }
 
+impl Type {
+    fn says_something(&self) -> bool {
+        !(self.fields.is_empty() && self.values.is_empty())
+    }
+}
+
 /// One field.
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
 pub struct Field {
@@ -25,6 +31,51 @@ pub struct Field {
     pub words: String,
     /// Its own fields stand in its place.
     pub flat: bool,
+    /// It may be left out.
+    pub absent: Option<Absent>,
+}
+
+impl Field {
+    /// Its type as it stands in JSON: what is left out instead is never null.
+    pub fn shown_kind(&self) -> &str {
+        let inner = self.kind.strip_prefix("Option<").and_then(|kind| kind.strip_suffix('>'));
+        inner.filter(|_| self.absent == Some(Absent::None)).unwrap_or(&self.kind)
+    }
+}
+
+/// When a field is left out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Absent {
+    /// There is none: its comment says when that is.
+    None,
+    Empty,
+    False,
+    Zero,
+}
+
+impl Absent {
+    /// As `skip_serializing_if` names it.
+    fn named(test: &str) -> Absent {
+        match test {
+            "Option::is_none" => Absent::None,
+            "std::ops::Not::not" => Absent::False,
+            "is_zero" => Absent::Zero,
+            empty => {
+                assert!(empty.ends_with("::is_empty"), "when is a field absent by `{empty}`?");
+                Absent::Empty
+            }
+        }
+    }
+
+    /// What its absence means, where that is always the same.
+    pub fn value(self) -> Option<&'static str> {
+        match self {
+            Absent::None => None,
+            Absent::Empty => Some("empty"),
+            Absent::False => Some("false"),
+            Absent::Zero => Some("0"),
+        }
+    }
 }
 
 /// All types of `src` by their names.
@@ -56,14 +107,16 @@ impl Types {
     /// What a file means by a name, which may be a path: the type of that file, else of the path, else of the socket's documents.
     pub fn find(&self, path: &str, from: &str) -> Option<&Type> {
         let (before, name) = path.rsplit_once("::").unwrap_or(("", path));
-        let all = self.0.get(name)?;
+        // What has nothing to say is of no use to a page.
+        let all: Vec<&Type> = self.0.get(name)?.iter().filter(|t| t.says_something()).collect();
+        let all = all.iter().copied();
         let module = before.trim_start_matches("crate::").replace("::", "/");
         let of_path =
-            all.iter().find(|t| !module.is_empty() && t.file.trim_end_matches(".rs").ends_with(&module));
-        let of_file = || all.iter().find(|t| module.is_empty() && t.file == from);
-        let of_words = || all.iter().find(|t| t.file.starts_with("terms"));
-        let of_socket = || all.iter().find(|t| t.file.starts_with("executor/talk/"));
-        of_path.or_else(of_file).or_else(of_words).or_else(of_socket).or_else(|| all.first())
+            all.clone().find(|t| !module.is_empty() && t.file.trim_end_matches(".rs").ends_with(&module));
+        let of_file = || all.clone().find(|t| module.is_empty() && t.file == from);
+        let of_words = || all.clone().find(|t| t.file.starts_with("terms"));
+        let of_socket = || all.clone().find(|t| t.file.starts_with("executor/talk/"));
+        of_path.or_else(of_file).or_else(of_words).or_else(of_socket).or_else(|| all.clone().next())
     }
 }
 
@@ -161,12 +214,14 @@ fn field(line: &str, marks: &str, words: String) -> Option<Field> {
     let (name, kind) = line.strip_suffix(',')?.split_once(": ")?;
     let skipped = marks.contains("serde(skip)");
     let named = name.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_');
+    let left_out = marks.split_once("skip_serializing_if = \"").and_then(|(_, rest)| rest.split('"').next());
     let renamed = marks.split_once("rename = \"").and_then(|(_, rest)| rest.split('"').next());
     (named && !skipped).then(|| Field {
         name: renamed.unwrap_or(name).to_owned(),
         kind: kind.to_owned(),
         words,
         flat: marks.contains("flatten"),
+        absent: left_out.map(Absent::named),
     })
 }
 
@@ -183,6 +238,10 @@ pub struct ListDoc {
     condition: String,
     #[serde(skip)]
     nothing: bool,
+    #[serde(default, skip_serializing_if = \"Vec::is_empty\")]
+    left: Vec<String>,
+    #[serde(skip_serializing_if = \"Option::is_none\")]
+    why: Option<String>,
     #[serde(flatten)]
     pub rest: Rest,
 }
@@ -219,9 +278,14 @@ table! {
         [
             ("machine", "Option<MachineId>", "Who this is.", false),
             ("where", "String", "", false),
+            ("left", "Vec<String>", "", false),
+            ("why", "Option<String>", "", false),
             ("rest", "Rest", "", true)
         ]
     );
+    let absent: Vec<Option<Absent>> = found[0].fields.iter().map(|f| f.absent).collect();
+    assert_eq!(absent, [None, None, Some(Absent::Empty), Some(Absent::None), None]);
+    assert_eq!(found[0].fields[3].shown_kind(), "String");
     assert_eq!(found[1].values, [("just-made".to_owned(), "New.".to_owned())]);
     assert_eq!(found[2].values, [("scheduled".to_owned(), "Not yet.".to_owned())]);
     assert_eq!(found[3].values, [("source".to_owned(), "A source.".to_owned())]);

@@ -10,10 +10,10 @@ use crate::terms::{Group, State};
 /// `pcm offers`
 pub fn offers(doc: &OffersDoc, look: &Look) -> Page {
     let mut page = Page::new(look.width);
-    let Some(first) = doc.offers.first() else {
+    if doc.offers.is_empty() {
         page.line("Nothing is offered to you on this machine.");
         return page;
-    };
+    }
     let columns = [fixed("ID"), words("PACKAGE", 16), fixed("STATE"), words("WHAT THAT MEANS", 20)];
     let mut table = Table::new(0, &columns);
     for offer in &doc.offers {
@@ -25,8 +25,10 @@ pub fn offers(doc: &OffersDoc, look: &Look) -> Page {
         );
     }
     page.table(&table);
-    let example = doc.offers.iter().find(|offer| offer.can_install).unwrap_or(first);
-    page.blank().line(format!("To have one installed: {} install {}", look.pcm, example.request_id));
+    page.blank().line(match doc.offers.iter().find(|offer| offer.can_install) {
+        Some(example) => format!("To have one installed: {} install {}", look.pcm, example.request_id),
+        None => "None of these can be installed now.".to_owned(),
+    });
     page
 }
 
@@ -56,4 +58,40 @@ pub fn installing(doc: &RunResultDoc, look: &Look) -> Page {
         }
     }
     page
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use crate::clock::{Wall, Zone};
+    use crate::executor::talk::view::OfferDoc;
+
+    fn offer(id: &str, can_install: bool) -> OfferDoc {
+        OfferDoc {
+            request_id: id.parse().unwrap(),
+            package_id: None,
+            package: "Acme".into(),
+            command: "Typical".into(),
+            offer: if can_install { OfferState::Available } else { OfferState::Installed },
+            state: State::Offered,
+            can_install,
+            code: None,
+            why: "it is so".into(),
+        }
+    }
+
+    fn last_line(offers: Vec<OfferDoc>) -> String {
+        let zone = Zone::from_posix("UTC", "UTC0").unwrap();
+        let look = Look { width: Some(80), now: Wall::default(), zone, pcm: "pcm".into() };
+        super::offers(&OffersDoc { offers }, &look).to_text().lines().last().unwrap().to_owned()
+    }
+
+    #[test]
+    fn only_what_can_be_installed_is_recommended() {
+        let (done, free) = (offer("BP0000X", false), offer("BP0000Y", true));
+        assert_eq!(last_line(vec![done.clone(), free]), "To have one installed: pcm install BP0000Y");
+        assert_eq!(last_line(vec![done]), "None of these can be installed now.");
+        assert_eq!(last_line(Vec::new()), "Nothing is offered to you on this machine.");
+    }
 }

@@ -12,6 +12,8 @@ use crate::safe;
 pub const BESIDE: u16 = 24;
 /// From this width on there is room for that.
 const WITH_BESIDE: u16 = 60;
+/// From this size on they are drawn.
+const LEAST: (u16, u16) = (20, 17);
 /// What stands to the left of them.
 pub const BEFORE: u16 = 3;
 
@@ -19,6 +21,11 @@ impl App {
     /// For so many cells there is room to the right of the bars.
     pub fn beside_bars(&self) -> u16 {
         if self.size.0 >= WITH_BESIDE { BESIDE } else { 0 }
+    }
+
+    /// Whether there is room for the bars over the log view.
+    pub fn has_room_for_bars(&self) -> bool {
+        self.size.0 >= LEAST.0 && self.size.1 >= LEAST.1
     }
 
     fn columns(&self) -> usize {
@@ -84,6 +91,6 @@ impl App {
 
     /// Whether there are columns to choose from.
     pub(super) fn has_bars(&self) -> bool {
-        self.view == View::Log && self.log_faults() != (0, 0) && !self.bars().is_empty()
+        self.view == View::Log && self.log_faults() != (0, 0) && self.bars().len() > 1
     }
 }

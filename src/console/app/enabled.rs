@@ -121,6 +121,7 @@ pub fn enabled(app: &App, id: Id) -> Result<(), SafeText> {
         Id::NextError | Id::PrevError if !app.log_pane().has_fault(id == Id::NextError) => {
             Err(safe!("no error or warning {}", if id == Id::NextError { "below" } else { "above" }))
         }
+        Id::Bars if !app.has_room_for_bars() => Err("the terminal is too small".into()),
         Id::Bars if !app.has_bars() => Err("no errors or warnings are here, or no time between lines".into()),
         Id::Record if app.log_pane().counts().1 == 0 => Err("no record is shown".into()),
         Id::NextMark | Id::PrevMark if app.log_pane().marked() == 0 => {

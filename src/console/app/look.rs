@@ -55,8 +55,20 @@ impl App {
         if let Some((file, what)) = pane.wish.take() {
             return self.ask_file(file, what);
         }
-        if self.looking.is_some() {
-            return Vec::new();
+        if let Some(looking) = &self.looking {
+            // A save is of what was shown when it was asked for.
+            let stands = matches!(looking.what, What::Save(_));
+            if stands || looking.only == self.log_pane().counting() {
+                return Vec::new();
+            }
+            // Other records count by now: what it brings would stand among them as if it were one.
+            if looking.waited {
+                let (file, what) = (looking.file.clone(), looking.what.clone());
+                return self.ask_file(file, what);
+            }
+            let mut effects = self.stop_looking();
+            effects.extend(self.look());
+            return effects;
         }
         let wanted = self.file.as_ref().and_then(|pane| {
             let whole = pane.whole.as_ref()?;
@@ -91,9 +103,10 @@ impl App {
             What::Around(_) | What::Find { .. } | What::Save(_) => true,
             What::Stats | What::Older(_) | What::Newer(_) | What::Stop => false,
         };
-        self.looking = Some(Looking { id, file: file.clone(), part: None, waited, what: what.clone() });
-        let fresh = self.file.is_none();
-        vec![Effect::Whole(Ask { id, file, fresh, only: self.log_pane().counting(), what })]
+        let only = self.log_pane().counting();
+        let (asked, of) = (what.clone(), file.clone());
+        self.looking = Some(Looking { id, file: of, part: None, waited, only: only.clone(), what: asked });
+        vec![Effect::Whole(Ask { id, file, fresh: self.file.is_none(), only, what })]
     }
 
     /// Whoever presses a key waits no longer for what is looked for.
@@ -151,6 +164,13 @@ impl App {
             }
             return;
         }
+        // What became of a save is told to whoever asked for it, also where nobody waits for it any more.
+        if let Came::Saved(saved) = came {
+            return self.end_save(id, saved.words(), false);
+        }
+        if let Came::Unsaved(why) = came {
+            return self.end_save(id, safe!("save: {why}"), true);
+        }
         let Some(looking) = self.looking.take_if(|looking| looking.id == id) else {
             if let Came::Failed(_) = came {
                 // Nobody has to know why a file cannot be counted; whoever wants to see it is told.
@@ -190,14 +210,10 @@ impl App {
                     pane.take_newer(rows, below, bottom);
                 }
             }
-            Came::Saved(saved) => self.say(saved.words(), false),
             Came::Nothing => {
                 let fault = matches!(looking.what, What::Find { what: Sought::Fault, .. });
                 let what = if fault { "no error or warning that is shown" } else { "nothing that matches" };
                 self.say(safe!("{what} is in all of {file}"), false);
-            }
-            Came::Failed(why) if matches!(looking.what, What::Save(_)) => {
-                self.say(safe!("save: {why}"), true)
             }
             Came::Failed(why) => {
                 if let (Some(pane), What::Older(_) | What::Newer(_)) = (&mut self.file, &looking.what) {
@@ -205,8 +221,20 @@ impl App {
                 }
                 self.say(safe!("{file}: {why}"), true);
             }
-            Came::Stats(_) | Came::Changed | Came::Unread(_) | Came::Passing { .. } => {}
+            Came::Stats(_)
+            | Came::Changed
+            | Came::Unread(_)
+            | Came::Passing { .. }
+            | Came::Saved(_)
+            | Came::Unsaved(_) => {}
         }
+    }
+
+    fn end_save(&mut self, id: u64, words: SafeText, error: bool) {
+        if self.looking.as_ref().is_some_and(|looking| looking.id == id) {
+            self.looking = None;
+        }
+        self.say(words, error);
     }
 
     /// The file is not what it was: its newest lines say what became of it.

@@ -37,6 +37,8 @@ pub struct Looking {
     pub part: Option<u64>,
     /// Somebody waits for it; the next key ends it.
     pub waited: bool,
+    /// Which records counted when it was asked.
+    pub only: Only,
     /// What.
     pub what: What,
 }
@@ -238,6 +240,8 @@ pub enum Came {
     },
     /// It was written.
     Saved(Saved),
+    /// Nothing was written, and why.
+    Unsaved(SafeText),
     /// It is nowhere in the file.
     Nothing,
     /// What was known of the file holds no more: it was cut or written anew.

@@ -102,7 +102,8 @@ pub fn fetch(ready: Ready, file: &Path, limit: Duration) -> io::Result<Result<Sa
             _ => safe!("{e}; nothing is left of {named}"),
         });
     }
-    let lacks = told_beside(&ended.said).map(|told| told.lacks).unwrap_or_default();
+    let lacks = told_beside(&ended.said)
+        .map_or_else(|| SafeText::from("; whether all is in it, MANIFEST in it says"), |told| told.lacks);
     Ok(Ok(safe!("{} in {named}{lacks}", bytes(size))))
 }
 
@@ -164,6 +165,23 @@ mod tests {
         let (late, names) = came("cat good; while :; do sleep 1; done", Duration::from_millis(300));
         assert!(late.unwrap_err().starts_with("not all of it came within"), "{names:?}");
         assert!(names.is_empty(), "{names:?}");
+    }
+
+    #[test]
+    fn what_is_missing_is_said_of_many_parts_and_where_it_is_not_known_that_is_said() {
+        let long = Duration::from_mins(5);
+        let part = r#"{"part":"transcripts/BP0000Y-1.log","standing":"whole"},"#;
+        let missing = r#"{"part":"serials.txt","standing":"missing"}]}"#;
+        // The end of it says what is missing.
+        let many = format!("for i in $(seq 1400); do printf '%s' '{part}'; done");
+        let said =
+            format!("(printf '%s' '{{\"file\":\"-\",\"bytes\":1,\"parts\":['; {many}; echo '{missing}') >&2");
+        assert!(part.len() * 1400 > 70 << 10);
+        let (good, _) = came(&format!("cat good; {said}"), long);
+        assert!(good.as_ref().unwrap().ends_with(".tar.zst; missing in it: serials"), "{good:?}");
+        let (good, _) = came("cat good; echo motd >&2", long);
+        let wanted = ".tar.zst; whether all is in it, MANIFEST in it says";
+        assert!(good.as_ref().unwrap().ends_with(wanted), "{good:?}");
     }
 
     #[test]

@@ -1,17 +1,19 @@
 //! Writes what is shown to a new file that only this account may read. What exists is never written over, a link is not
-//! followed, and what cannot be written whole goes away again.
+//! followed, and what cannot be written whole never has its name, whatever ends pcm meanwhile.
 
 use super::{Incoming, send};
 use crate::console::app::Event;
 use crate::console::app::whole::Saved;
 use crate::console::threads::spawn;
-use crate::host::durable;
+use crate::host::durable::Growing;
 use crate::safe;
 use crate::text::SafeText;
-use std::fs::File;
-use std::io::{BufWriter, Error, ErrorKind, Result, Write};
+use std::io::{Error, ErrorKind, Result};
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Sender, channel};
+
+/// So much is written at once.
+const PIECE: usize = 64 * 1024;
 
 /// A path as it was typed, and what is to be written there.
 pub type Job = (String, Vec<SafeText>);
@@ -53,11 +55,14 @@ pub(super) fn expand(path: &str, home: Option<&Path>) -> PathBuf {
     }
 }
 
-/// A new file that is being written; unless it is kept, it goes away.
+/// A new file that is being written; it gets its name once all of it is on disk, and unless it is kept it goes away.
 pub struct NewFile {
-    out: BufWriter<File>,
-    saved: Saved,
-    kept: bool,
+    growing: Growing,
+    path: PathBuf,
+    /// What is to be written with what follows.
+    held: Vec<u8>,
+    lines: usize,
+    bytes: usize,
 }
 
 impl NewFile {
@@ -68,10 +73,8 @@ impl NewFile {
     pub fn make(typed: &str) -> Result<NewFile> {
         let home = std::env::var_os("HOME").map(PathBuf::from);
         let path = expand(typed, home.as_deref());
-        let out = BufWriter::new(durable::new_private(&path)?);
-        // What was typed may be relative: the operator wants to know where it is.
-        let path = std::fs::canonicalize(&path).unwrap_or(path);
-        Ok(NewFile { out, saved: Saved { path, lines: 0, bytes: 0 }, kept: false })
+        let growing = Growing::new(&path)?;
+        Ok(NewFile { growing, path, held: Vec::new(), lines: 0, bytes: 0 })
     }
 
     /// Writes a line.
@@ -79,28 +82,29 @@ impl NewFile {
     /// # Errors
     /// What the system says.
     pub fn line(&mut self, line: &SafeText) -> Result<()> {
-        writeln!(self.out, "{line}")?;
-        self.saved.lines += 1;
-        self.saved.bytes += line.as_str().len() + 1;
+        self.held.extend_from_slice(line.as_str().as_bytes());
+        self.held.push(b'\n');
+        self.lines += 1;
+        self.bytes += line.as_str().len() + 1;
+        if self.held.len() >= PIECE { self.flush() } else { Ok(()) }
+    }
+
+    fn flush(&mut self) -> Result<()> {
+        self.growing.write(&self.held)?;
+        self.held.clear();
         Ok(())
     }
 
     /// All of it was written.
     ///
     /// # Errors
-    /// What the system says.
+    /// What the system says; there is one of its name by now.
     pub fn keep(mut self) -> Result<Saved> {
-        self.out.flush()?;
-        self.kept = true;
-        Ok(self.saved.clone())
-    }
-}
-
-impl Drop for NewFile {
-    fn drop(&mut self) {
-        if !self.kept {
-            let _ = std::fs::remove_file(&self.saved.path);
-        }
+        self.flush()?;
+        self.growing.keep()?;
+        // What was typed may be relative: the operator wants to know where it is.
+        let path = std::fs::canonicalize(&self.path).unwrap_or(self.path);
+        Ok(Saved { path, lines: self.lines, bytes: self.bytes })
     }
 }
 
@@ -135,10 +139,11 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("part.txt");
         let mut file = NewFile::make(path.to_str().unwrap()).unwrap();
-        file.line(&"half".into()).unwrap();
-        assert!(path.exists());
+        let long = SafeText::new(&"half ".repeat(200));
+        (0..100).for_each(|_| file.line(&long).unwrap());
+        assert!(!path.exists(), "whoever ends pcm now leaves no half of it behind");
         drop(file);
-        assert!(!path.exists());
+        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
         let path = write(path.to_str().unwrap(), &["whole".into()]).unwrap().path;
         #[cfg(unix)]
         {
@@ -146,6 +151,7 @@ mod tests {
             assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
         }
         assert_eq!(std::fs::read_to_string(path).unwrap(), "whole\n");
+        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
     }
 
     #[test]

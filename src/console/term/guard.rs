@@ -1,6 +1,7 @@
 //! Entering and leaving the terminal: one guard, left on every way out, once.
 
 use super::out;
+use crate::host::durable;
 use crate::host::terminal;
 use crate::text::SafeText;
 use crossterm::cursor::{Hide, MoveTo, Show};
@@ -164,6 +165,7 @@ fn catch_panics() {
                 return;
             }
             leave();
+            durable::abandon();
             let mut error = io::stderr().lock();
             let _ = writeln!(error, "{said}");
             let _ =

@@ -5,7 +5,8 @@ use super::fake::{Fake, NOW, at};
 use super::stage::Stage;
 use crate::clock::Zone;
 use crate::console::app::logpane::LogPane;
-use crate::console::app::whole::{Ask, Came, News, Only, Spot, Stats, What};
+use crate::console::app::terms::Typed;
+use crate::console::app::whole::{Ask, Came, News, Only, Row, Saved, Spot, Stats, What};
 use crate::console::app::{Effect, Event, LogLine};
 use crate::console::drivers::{Incoming, whole};
 use crate::log::Level;
@@ -309,8 +310,45 @@ fn what_is_shown_of_a_whole_file_is_saved_to_a_new_one() {
     name(&mut hall);
     hall.stage.keys("Enter");
     assert!(hall.stage.screen().contains("saving from PACMAN.LOG"), "{}", hall.stage.screen());
+    let id = hall.stage.app.looking.as_ref().unwrap().id;
     hall.stage.keys("z");
     assert!(hall.stage.app.looking.is_none());
+    // It was written when the key came.
+    let came = Came::Saved(Saved { path: "/home/ola/late.txt".into(), lines: 2, bytes: 80 });
+    hall.stage.event(Event::Whole(News { id, file: "PACMAN.LOG".into(), came }));
+    let screen = hall.stage.screen();
+    assert!(screen.contains("saved 2 lines, 80 bytes, to /home/ola/late.txt"), "{screen}");
+    let came = Came::Unsaved("cancelled, nothing was written".into());
+    hall.stage.event(Event::Whole(News { id, file: "PACMAN.LOG".into(), came }));
+    let screen = hall.stage.screen();
+    assert!(screen.contains("save: cancelled, nothing was written"), "{screen}");
+    assert!(hall.stage.app.file_stats.is_some(), "what is known of the log stays");
+}
+
+#[test]
+fn where_the_filters_hide_every_line_the_file_is_still_looked_at() {
+    let errors = [3, 1_503, 3_003, 4_503];
+    for keys in ["o", "@ '3h' Enter"] {
+        let mut hall = Hall::new();
+        hall.keys("l l l");
+        assert!(hall.numbers().is_empty(), "none of the newest lines is an error");
+        let screen = hall.keys(keys);
+        assert!(hall.numbers() == errors && screen.contains("WHOLE FILE"), "{keys}\n{screen}");
+    }
+}
+
+#[test]
+fn bars_can_be_chosen_where_they_are_drawn() {
+    for (size, drawn) in [((40, 15), false), ((40, 16), false), ((40, 17), true), ((100, 20), true)] {
+        let mut hall = Hall::new();
+        hall.stage.size = size;
+        hall.stage.event(Event::Resize(size.0, size.1));
+        let screen = hall.keys("b");
+        let lines = screen.lines().filter(|line| line.starts_with("E  ") || line.starts_with("W  ")).count();
+        assert_eq!(lines, if drawn { 2 } else { 0 }, "{screen}");
+        assert_eq!(screen.contains("terminal is too small"), !drawn, "{screen}");
+        assert_eq!(hall.stage.app.log_pane().bar.is_some(), drawn, "{screen}");
+    }
 }
 
 #[test]
@@ -526,6 +564,53 @@ fn what_cannot_be_read_is_said_and_asked_for_again_by_the_next_key_only() {
     assert!(!asks(&mut hall));
     hall.stage.keys("PgDn");
     assert!(asks(&mut hall));
+}
+
+#[test]
+fn what_was_asked_under_other_filters_is_not_shown_under_these() {
+    let mut hall = Hall::new();
+    hall.keys("Home");
+    let asked = |hall: &mut Hall| {
+        let of = |effect| match effect {
+            Effect::Whole(ask) if matches!(ask.what, What::Newer(_) | What::Around(_)) => Some(ask),
+            _ => None,
+        };
+        std::mem::take(&mut hall.stage.effects).into_iter().filter_map(of).last()
+    };
+    let old = loop {
+        hall.stage.keys("PgDn");
+        if let Some(ask) = asked(&mut hall) {
+            break ask;
+        }
+    };
+    let What::Newer(from) = old.what else { panic!("{old:?}") };
+    hall.stage.keys("= 'Zugzwang' Enter");
+    let new = asked(&mut hall).expect("what passes now is asked for");
+    assert!(new.id > old.id && new.only.filters.len() == 1, "{new:?}");
+    // The thread had answered before it heard of that.
+    let rows = vec![Row { place: from, line: 900, lines: vec![shown(900)] }];
+    let came = Came::Newer { rows, below: from + 1, bottom: false };
+    hall.stage.event(Event::Whole(News { id: old.id, file: "PACMAN.LOG".into(), came }));
+    assert!(hall.numbers().is_empty(), "{}", hall.stage.screen());
+    hall.ask.send(new).unwrap();
+    hall.settle();
+    hall.keys("Esc");
+    assert_eq!(hall.numbers(), [77, 5_200], "{}", hall.stage.screen());
+}
+
+#[test]
+fn what_is_waited_for_is_asked_again_where_other_records_count() {
+    let mut hall = Hall::new();
+    hall.keys("Home");
+    hall.stage.keys("@ '4321' Enter");
+    let old = hall.stage.app.looking.clone().unwrap();
+    // As a click does, which ends nothing.
+    hall.stage.app.file.as_mut().unwrap().add_condition(Typed::Level(Level::Error)).unwrap();
+    hall.stage.event(Event::Resize(100, 20));
+    let new = hall.stage.app.looking.clone().unwrap();
+    assert!(new.id > old.id && new.what == old.what && new.only.level == Level::Error, "{new:?}");
+    hall.settle();
+    assert_eq!(hall.numbers(), [3, 1_503, 3_003, 4_503], "{}", hall.stage.screen());
 }
 
 #[test]

@@ -50,8 +50,8 @@ pub fn draw(app: &App, now: Wall, canvas: &mut Canvas, bars: &mut Bars, area: Re
     let right = rights.iter().find(fits).or(rights.last()).cloned().unwrap_or_default();
     canvas.rule(area, &title, &right, focus);
     let mut inside = Rect { y: area.y + 1, height: area.height - 1, ..area };
-    if app.view == View::Log && area.height >= 14 {
-        let lines = histogram(app, now, canvas.glyphs, bars, area.width);
+    if app.view == View::Log && app.has_room_for_bars() {
+        let lines = histogram(app, now, canvas.glyphs, bars);
         let used = canvas.lines(inside, &lines);
         let columns = if used > 0 { bars.buckets.len() } else { 0 };
         for n in 0..columns {
@@ -244,14 +244,14 @@ fn of_file(app: &App, pane: &LogPane) -> Option<SafeText> {
 }
 
 /// Errors and warnings by time, a line each, where there are any and a stretch of time to divide.
-fn histogram(app: &App, now: Wall, glyphs: &'static Glyphs, bars: &mut Bars, width: u16) -> Vec<Line> {
+fn histogram(app: &App, now: Wall, glyphs: &'static Glyphs, bars: &mut Bars) -> Vec<Line> {
     let zone = &app.options.zone;
     let (errors, warnings) = app.log_faults();
     let room = usize::from(app.beside_bars());
     let buckets = bars.of(app);
     let chosen = app.log_pane().bar.map(|at| at.min(buckets.len().saturating_sub(1)));
     let (Some(first), Some(second)) = (buckets.first(), buckets.get(1)) else { return Vec::new() };
-    if errors + warnings == 0 || width < 20 {
+    if errors + warnings == 0 {
         return Vec::new();
     }
     let step = (second.from - first.from).num_seconds().max(1);

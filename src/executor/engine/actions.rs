@@ -153,9 +153,7 @@ impl Executor {
         let result = match &done {
             Ok(Answer::Run(doc)) if doc.state == State::Queued => QUEUED,
             Ok(_) => DONE,
-            // The code of what was attempted already is the word for success here.
-            Err(failure) if failure.code == DONE => "already-attempted",
-            Err(failure) => &failure.code,
+            Err(failure) => result_of(&failure.code),
         };
         let note = change
             .id
@@ -409,6 +407,12 @@ impl Executor {
         self.clear_doubt();
         noted.map_err(|e| not_recorded(&e.to_string()))
     }
+}
+
+/// What the audit says of a change that was refused or failed with this code: that of what was attempted already is the word
+/// for success there.
+pub(super) fn result_of(code: &str) -> &str {
+    if code == DONE { "already-attempted" } else { code }
 }
 
 pub(super) fn entry(change: &Change, actor: &Actor, result: &str, now: Wall) -> AuditEntryDoc {

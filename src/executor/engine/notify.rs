@@ -38,6 +38,10 @@ pub(super) struct Telling {
     delivered: bool,
     /// It could not be kept: that is tried again with the next look.
     unkept: bool,
+    /// By which command the newest call was made.
+    command: Vec<String>,
+    /// What was queued, and is not known to be recorded yet.
+    unrecorded: BTreeSet<Occurrence>,
 }
 
 impl Telling {
@@ -62,26 +66,29 @@ impl Telling {
 }
 
 impl Executor {
-    /// Tells of a request's new state, if it is one to tell of.
-    pub(super) fn notify_state(&mut self, decision: &Decision, now: Wall) {
+    /// What there is to tell of a request's new state.
+    pub(super) fn event_of(&self, decision: &Decision, now: Wall) -> Option<Notice> {
         let event = match decision.state {
             State::Failed | State::TimedOut => Event::Failed,
             State::Interrupted => Event::Interrupted,
             State::Expired if decision.mandatory_after.is_some() => Event::Missed,
-            _ => return,
+            _ => return None,
         };
         if !self.service {
-            return;
+            return None;
         }
         // Of a thousand decisions none has words; here one is told.
         let told = decision
             .request_id
             .and_then(|id| self.known.with_inputs(now, |inputs| decision::decide_one(inputs, id)));
-        let Some(told) = told else { return };
+        let told = told?;
+        if event == Event::Missed && !self.is_missed(&told) {
+            return None;
+        }
         let attempt = (told.attempt > 0 && event != Event::Missed).then_some(told.attempt);
         let request = told.request_id.map(|id| id.to_string()).unwrap_or_default();
         let of = attempt.map_or_else(|| request.clone(), |attempt| format!("{request}-{attempt}"));
-        let notice = Notice {
+        Some(Notice {
             request_id: told.request_id,
             job_id: told.job_id,
             package_id: told.package_id,
@@ -89,16 +96,58 @@ impl Executor {
             attempt,
             state: Some(told.state),
             ..Notice::new(event, &of, told.why.as_str(), now)
-        };
-        self.take_notice(notice);
+        })
+    }
+
+    /// Whether somebody has to know that it expired: not of what its publisher had suspended, nor of what was over before this
+    /// machine's history began, as all that is listed is on a new machine.
+    fn is_missed(&self, expired: &Decision) -> bool {
+        let suspended = expired.gates.iter().any(|gate| gate.code == Some(Code::Suspended));
+        let began = self.history.as_ref().ok().and_then(|history| history.began().ok().flatten());
+        let before = expired.expire_after.zip(began).is_some_and(|(end, began)| end <= began);
+        !suspended && !before
+    }
+
+    /// Queues and keeps what is about to be recorded, all of it at once: where the service dies in between, it is told all the
+    /// same. What cannot be recorded is seen again at the next step, and is not told again for that.
+    pub(super) fn queue_events(&mut self, events: &[Notice]) {
+        let wanted = !self.known.config().notify.command.is_empty();
+        for event in events {
+            if self.telling.unrecorded.insert(event.into()) && wanted {
+                self.telling.queue.push(event.clone());
+            }
+        }
         self.keep_notices();
     }
 
-    fn take_notice(&mut self, notice: Notice) {
-        self.world.record(&notice, self.known.config().machine);
-        if !self.known.config().notify.command.is_empty() {
-            self.telling.queue.push(notice);
+    /// It is recorded now.
+    pub(super) fn events_recorded(&mut self, events: &[Notice], now: Wall) {
+        self.telling.unrecorded.clear();
+        for event in events {
+            self.write_down(event, now);
         }
+    }
+
+    /// What has happened goes into the journal of the system, and into the log where no line of it is there.
+    fn write_down(&mut self, event: &Notice, now: Wall) {
+        self.world.record(event, self.known.config().machine);
+        let line = match (event.event, event.request_id) {
+            (Event::Missed, Some(request)) => format!("{request} has expired; {}.", event.message),
+            (Event::DiskLow, _) => format!("Hardly any disk space is left: {}.", event.message),
+            (
+                Event::Failed
+                | Event::Interrupted
+                | Event::Missed
+                | Event::HistoryLost
+                | Event::TwoMachines
+                | Event::Rollback
+                | Event::ContentMismatch
+                | Event::Undelivered
+                | Event::HeldTooLong,
+                _,
+            ) => return,
+        };
+        self.journal.warning(now, &line);
     }
 
     /// Looks at what there is to be told, hears how the newest call went, and makes the next one. Called at every step.
@@ -113,7 +162,10 @@ impl Executor {
             let told = self.telling.queue.told();
             let known: BTreeSet<Occurrence> = told.filter(|told| self.would_be_seen(told)).cloned().collect();
             for notice in self.telling.queue.see(there, &known) {
-                self.take_notice(notice);
+                self.write_down(&notice, now);
+                if !self.known.config().notify.command.is_empty() {
+                    self.telling.queue.push(notice);
+                }
             }
         }
         self.hear_of_call(Duration::ZERO, now, mono);
@@ -161,6 +213,10 @@ impl Executor {
         let Some((program, args)) = config.notify.command.split_first() else {
             return self.telling.queue.forget();
         };
+        if !self.telling.queue.is_calling() && self.telling.command != config.notify.command {
+            self.telling.command.clone_from(&config.notify.command);
+            self.telling.queue.try_at_once();
+        }
         let Some((told, dropped)) = self.telling.queue.next(mono) else { return };
         let host = self.world.host_name();
         let json = notices::render(&told, &dropped, config.machine, host.as_str(), now);

@@ -5,6 +5,7 @@ use super::Executor;
 use crate::clock::{Monotonic, Wall};
 use crate::decision::Decision;
 use crate::executor::history::Noted;
+use crate::executor::notices::Notice;
 use crate::site::ids::RequestId;
 use crate::terms::{Code, Gate, State};
 use chrono::TimeDelta;
@@ -76,20 +77,19 @@ impl Executor {
             .map(|(d, noted)| (d, Noted { silent: self.is_told(d), ..noted }))
             .collect();
         let unwatched = self.noting.looked.filter(|at| self.service && now - *at > UNWATCHED);
+        let moved = changed.iter().filter(|(_, noted)| self.history.is_ok() && self.has_moved(noted));
+        let events: Vec<Notice> = moved.filter_map(|(d, _)| self.event_of(d, now)).collect();
+        self.queue_events(&events);
         if let Ok(history) = &mut self.history
             && !(changed.is_empty() && unwatched.is_none())
         {
             let gap = unwatched.map_or(Ok(()), |from| history.note_unwatched(from, now));
             let changes: Vec<Noted> = changed.iter().map(|(_, noted)| noted.clone()).collect();
             let recorded = gap.and_then(|()| history.note_states(now, &changes));
-            let moved = changed.iter().filter(|(_, noted)| self.has_moved(noted));
-            let moved: Vec<&Decision> = moved.map(|(decision, _)| *decision).collect();
             if let Err(e) = self.apply(recorded) {
                 return self.not_written("A change of state was not recorded", &e, now);
             }
-            for decision in moved {
-                self.notify_state(decision, now);
-            }
+            self.events_recorded(&events, now);
             for (_, noted) in changed {
                 if self.noting.is_arrival(&noted) {
                     self.noting.arrivals = Some(mono);

@@ -1,7 +1,7 @@
 //! Self-service: what whoever is logged on may ask for without the right to operate, how often, and what is recorded of it. What
 //! is refused is counted like the tries of others, so that nobody can fill the history with them (`refusals`).
 
-use super::actions::{entry, launch_failure};
+use super::actions::{entry, launch_failure, result_of};
 use super::known::refused;
 use super::launch::Cause;
 use super::{Executor, Verified};
@@ -85,7 +85,8 @@ impl Executor {
         failure: Failure,
         now: Wall,
     ) -> Failure {
-        let refused = self.refusals.refused(entry(change, actor, &failure.code, now), self.world.monotonic());
+        let entry = entry(change, actor, result_of(&failure.code), now);
+        let refused = self.refusals.refused(entry, self.world.monotonic());
         if let Some(entry) = refused {
             self.record_entry(&entry);
         }

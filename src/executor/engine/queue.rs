@@ -1,7 +1,7 @@
 //! The queue of operators' runs, worked off by the service: what is asked for while a package runs is kept in the history,
 //! started when it is its turn, and taken out, with an entry of the audit, where what is in its way stays there.
 
-use super::actions::DONE;
+use super::actions::{DONE, result_of};
 use super::launch::{Cause, LaunchError};
 use super::{Executor, Verified};
 use crate::clock::Wall;
@@ -17,8 +17,11 @@ impl Executor {
     /// An operator's run that may be waits for its turn. Asked for again it keeps its place.
     pub(super) fn enqueue(&mut self, wanted: Queued) -> Reply {
         if !self.known.is_in_queue(&wanted)? {
-            self.change(|history| history.enqueue(&wanted))?;
-            let n = self.known.snapshot.view.queue.len();
+            match self.known.queued(wanted.request) {
+                Some(_) => self.change(|history| history.requeue(&wanted))?,
+                None => self.change(|history| history.enqueue(&wanted))?,
+            }
+            let n = self.known.position(wanted.request).unwrap_or_default();
             let line =
                 format!("{} is queued by {}, position {n}. {}", wanted.request, wanted.by, wanted.reason);
             self.journal.info(wanted.at, &line);
@@ -49,7 +52,7 @@ impl Executor {
         for (queued, refusal) in self.known.with_inputs(now, decision::leaving) {
             let asked = self.known.asked_for(&queued);
             let reason = SafeText::new(&format!("{}; {asked}", refusal.why));
-            let entry = entry(&queued, refusal.code.as_str(), reason.clone(), now);
+            let entry = entry(&queued, result_of(refusal.code.as_str()), reason.clone(), now);
             let Ok(history) = &mut self.history else { return };
             let done = history.unqueue(now, queued.request, (&SERVICE.into(), &reason), Some(&entry));
             if let Err(e) = self.apply(done) {

@@ -132,6 +132,14 @@ pub(super) fn newest_time(db: &Connection) -> rusqlite::Result<Option<String>> {
         .optional()
 }
 
+/// When the first event happened, as the file says it.
+pub(super) fn first_time(db: &Connection) -> rusqlite::Result<Option<String>> {
+    use rusqlite::OptionalExtension;
+    db.prepare_cached("SELECT at FROM events ORDER BY seq LIMIT 1")?
+        .query_row([], |row| row.get(0))
+        .optional()
+}
+
 /// Whether nothing but its creation is in a history that ends with `head`.
 pub(super) fn only_created(db: &Connection, head: &ChainState) -> rusqlite::Result<bool> {
     let others: i64 =

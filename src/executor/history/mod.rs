@@ -223,6 +223,15 @@ impl History {
         self.meta(LAST_TIME)?.map(|text| self.content(rows::time(&text))).transpose()
     }
 
+    /// When this history began, as its first event says.
+    ///
+    /// # Errors
+    /// Whatever the database says.
+    pub fn began(&self) -> Result<Option<Wall>> {
+        let first = chain::first_time(&self.db).map_err(|e| self.database(e))?;
+        first.map(|text| self.content(rows::time(&text))).transpose()
+    }
+
     /// How far the clock is known to have come: the time that was written down last, and that of the newest event where
     /// it came after that.
     ///

@@ -34,6 +34,19 @@ impl History {
         })
     }
 
+    /// The same in the place of the run of its request that is in the queue.
+    ///
+    /// # Errors
+    /// Nothing has changed then.
+    pub fn requeue(&mut self, queued: &Queued) -> Result<Delta> {
+        self.transition(queued.at, |tx, events| {
+            let row = serde_json::to_string(queued).unwrap_or_default();
+            tx.execute("UPDATE queue SET row = ?2 WHERE request = ?1", [queued.request.as_str(), &row])?;
+            events.push(Event::new("queued", Some(queued.request), queued));
+            Ok(Delta::Requeued(queued.clone()))
+        })
+    }
+
     /// It was taken out of the queue without an attempt; `entry` of the audit says so where no operator's own does.
     ///
     /// # Errors

@@ -63,6 +63,8 @@ pub enum Delta {
     Claimed(AttemptRow),
     /// An operator's run waits in the queue.
     Queued(Queued),
+    /// An operator's run waits in the place of another of its request.
+    Requeued(Queued),
     /// The run of this request was taken out of the queue.
     Unqueued(RequestId),
     /// The deferral of a request that was in force has ended, and this one, if any, took its place.
@@ -156,6 +158,10 @@ impl Snapshot {
                 self.put(row);
             }
             Delta::Queued(queued) => self.view.queue.push(queued),
+            Delta::Requeued(queued) => {
+                let own = self.view.queue.iter_mut().filter(|other| other.request == queued.request);
+                own.for_each(|other| other.clone_from(&queued));
+            }
             Delta::Unqueued(request) => self.unqueue(request),
             Delta::Deferral { request, at, set } => self.defer(request, at, set),
             Delta::Hold(hold) => self.view.hold = hold,

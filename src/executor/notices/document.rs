@@ -92,18 +92,14 @@ pub fn render(
         },
     };
     let events = notices.iter().map(|notice| Fields::of(notice, machine)).collect();
-    serde_json::to_vec(&Document {
-        format: FORMAT,
-        machine,
-        host,
-        first,
-        count: notices.len(),
-        dropped,
-        events,
-    })
+    let document = Document { format: FORMAT, machine, host, first, count: notices.len(), dropped, events };
+    let mut line = serde_json::to_vec(&document)?;
+    // `read` of a shell fails at a line without an end.
+    line.push(b'\n');
+    Ok(line)
 }
 
-/// `7 events: 5 failed, 2 missed; 12 more that are not listed: 12 failed`
+/// `7 events: 5 failed, 2 missed; 12 more that are not listed: 12 failed`, or `12 events that are not listed: 12 failed`
 fn summary(notices: &[Notice], dropped: &Counts) -> String {
     let mut counts = Counts::new();
     for notice in notices {
@@ -114,6 +110,12 @@ fn summary(notices: &[Notice], dropped: &Counts) -> String {
             counts.iter().map(|(event, n): (&Event, &u64)| format!("{n} {event}")).collect();
         each.join(", ")
     };
+    if notices.is_empty() {
+        return match dropped.values().sum::<u64>() {
+            1 => format!("1 event that is not listed: {}", listed(dropped)),
+            n => format!("{n} events that are not listed: {}", listed(dropped)),
+        };
+    }
     let events = if notices.len() == 1 { "event" } else { "events" };
     let mut text = format!("{} {events}: {}", notices.len(), listed(&counts));
     if !dropped.is_empty() {

@@ -71,8 +71,8 @@ const WINDOW: Duration = Duration::from_secs(600);
 const MOST: usize = 200;
 /// A notice is given up after so many calls that failed.
 const TRIES: u8 = 3;
-/// From a call that failed to the next: at first, and after more in a row.
-const AGAIN: [Duration; 2] = [Duration::from_secs(60), Duration::from_secs(600)];
+/// From a call that failed to the next: at first, after two in a row, and after more of them where numbers alone are left.
+const AGAIN: [Duration; 3] = [Duration::from_secs(60), Duration::from_secs(600), Duration::from_secs(3600)];
 /// Occurrences that are remembered as told. More of one kind at once are not told apart.
 const MOST_TOLD: usize = 2_000;
 /// The longest message, in characters.
@@ -138,6 +138,12 @@ pub struct Occurrence {
     pub of: String,
 }
 
+impl From<&Notice> for Occurrence {
+    fn from(notice: &Notice) -> Occurrence {
+        Occurrence { event: notice.event, of: notice.of.to_string() }
+    }
+}
+
 /// Why nobody could be told at the newest try.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Fault {
@@ -171,6 +177,9 @@ pub struct Queue {
     calls: VecDeque<Monotonic>,
     #[serde(skip)]
     not_before: Monotonic,
+    /// The same for numbers alone.
+    #[serde(skip)]
+    counts_not_before: Monotonic,
     /// It differs from what is kept.
     #[serde(skip)]
     changed: bool,
@@ -181,9 +190,9 @@ pub struct Queue {
 pub struct Failed {
     /// So many of its notices are told again.
     pub again: usize,
-    /// No sooner than in this time.
+    /// When the next call is made, unless more happens before.
     pub after: Duration,
-    /// So many were given up.
+    /// So many were given up, and are told by their number.
     pub given_up: usize,
 }
 
@@ -214,8 +223,13 @@ impl Queue {
         self.pending.len()
     }
 
-    /// Takes what has happened.
+    /// Takes what has happened. A request's event that waits already is the same one: it was kept, and the service ended before
+    /// it was recorded.
     pub fn push(&mut self, notice: Notice) {
+        let same = |other: &Notice| (other.event, &other.of) == (notice.event, &notice.of);
+        if notice.request_id.is_some() && self.pending.iter().any(same) {
+            return;
+        }
         self.changed = true;
         if self.pending.len() < MOST {
             return self.pending.push_back(notice);
@@ -230,15 +244,14 @@ impl Queue {
 
     /// Takes what is so now; those of it that were not so before. What was told and is not `known` now is as it was.
     pub fn see(&mut self, now: Vec<Notice>, known: &BTreeSet<Occurrence>) -> Vec<Notice> {
-        let occurrence = |notice: &Notice| Occurrence { event: notice.event, of: notice.of.to_string() };
-        let there: BTreeSet<Occurrence> = now.iter().map(occurrence).collect();
+        let there: BTreeSet<Occurrence> = now.iter().map(Occurrence::from).collect();
         let before = self.told.len();
         self.told.retain(|told| there.contains(told) || !known.contains(told));
         self.changed |= self.told.len() != before;
         let room = MOST_TOLD.saturating_sub(self.told.len());
-        let new = now.into_iter().filter(|notice| !self.told.contains(&occurrence(notice)));
+        let new = now.into_iter().filter(|notice| !self.told.contains(&Occurrence::from(notice)));
         let new: Vec<Notice> = new.take(room).collect();
-        self.told.extend(new.iter().map(occurrence));
+        self.told.extend(new.iter().map(Occurrence::from));
         self.changed |= !new.is_empty();
         new
     }
@@ -249,8 +262,14 @@ impl Queue {
             && !(self.pending.is_empty() && self.fault.is_none() && self.dropped.is_empty())
         {
             (self.pending, self.dropped, self.fault) = (VecDeque::new(), Counts::new(), None);
-            (self.failures, self.not_before, self.changed) = (0, Monotonic::default(), true);
+            (self.failures, self.changed) = (0, true);
+            self.try_at_once();
         }
+    }
+
+    /// What kept the newest call from telling anybody was perhaps mended.
+    pub fn try_at_once(&mut self) {
+        (self.not_before, self.counts_not_before) = (Monotonic::default(), Monotonic::default());
     }
 
     /// A call is under way.
@@ -260,7 +279,9 @@ impl Queue {
 
     /// What is told now, with what was dropped; from here on the call is under way. None: nothing, or not yet.
     pub fn next(&mut self, now: Monotonic) -> Option<(Vec<Notice>, Counts)> {
-        if self.carried.is_some() || self.pending.is_empty() || now < self.not_before {
+        let nothing = self.pending.is_empty() && self.dropped.is_empty();
+        let wait = if self.pending.is_empty() { self.counts_not_before } else { self.not_before };
+        if self.carried.is_some() || nothing || now < wait {
             return None;
         }
         self.calls.retain(|call| now.since(*call) < WINDOW);
@@ -304,9 +325,12 @@ impl Queue {
                 *self.dropped.entry(notice.event).or_default() += 1;
             }
         }
-        let after = AGAIN[usize::from(self.failures > 0)];
+        let again_in = AGAIN[usize::from(self.failures > 0)];
+        let counts_in = AGAIN[usize::try_from(self.failures).unwrap_or(usize::MAX).min(AGAIN.len() - 1)];
         self.failures = self.failures.saturating_add(1);
-        self.not_before = Monotonic(now.0 + after);
+        self.not_before = Monotonic(now.0 + again_in);
+        self.counts_not_before = Monotonic(now.0 + counts_in);
+        let after = if self.pending.is_empty() { counts_in } else { again_in };
         let since = self.fault.as_ref().map_or(at, |fault| fault.since);
         self.fault = Some(Fault { since, why: why.clone() });
         self.changed = true;
@@ -318,9 +342,13 @@ impl std::fmt::Display for Failed {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let events = |n: usize| if n == 1 { "1 event".to_owned() } else { format!("{n} events") };
         match (self.again, self.given_up) {
-            (0, lost) => {
-                write!(f, "{} given up after {TRIES} tries, and only counted in the next call", events(lost))
-            }
+            (0, 0) => write!(f, "how many events were given up is told again in {}", duration(self.after)),
+            (0, lost) => write!(
+                f,
+                "{} given up after {TRIES} tries, and only counted in the next call, in {}",
+                events(lost),
+                duration(self.after)
+            ),
             (again, 0) => write!(f, "{} told again in {}", events(again), duration(self.after)),
             (again, lost) => write!(
                 f,

@@ -16,7 +16,10 @@ fn failed(n: usize) -> Notice {
 
 fn document(notices: &[Notice], dropped: &Counts) -> Value {
     let machine = Some("BP004000".parse().unwrap());
-    serde_json::from_slice(&render(notices, dropped, machine, "pc-17", Wall::default()).unwrap()).unwrap()
+    let line = render(notices, dropped, machine, "pc-17", Wall::default()).unwrap();
+    assert_eq!(line.iter().filter(|byte| **byte == b'\n').count(), 1, "one line");
+    assert!(line.ends_with(b"}\n"), "with its end, as a shell reads it");
+    serde_json::from_slice(&line).unwrap()
 }
 
 /// As after a restart of the service.
@@ -83,13 +86,59 @@ fn a_call_that_fails_is_made_again_later_and_its_notices_are_given_up_at_last_wi
         queue = kept(&mut queue);
         assert_eq!(queue.fault().map(|fault| &fault.why), Some(&why), "a restart hides nothing");
     }
-    assert_eq!(waits, [60, 600, 600]);
-    assert!(queue.next(at(now)).is_none(), "nothing is left but its number");
+    assert_eq!(waits, [60, 600, 3_600]);
+    let number = Counts::from([(Event::Failed, 1)]);
+    assert_eq!(queue.next(at(now)), Some((Vec::new(), number)), "nothing is left but its number");
+    queue.succeeded();
+    assert_eq!(queue.fault(), None, "the command works again");
+    assert_eq!(queue.next(at(now)), None);
+}
+
+#[test]
+fn numbers_alone_are_told_again_each_hour_and_with_what_happens_sooner() {
+    let mut queue = Queue::default();
+    (queue.dropped, queue.failures) = ([(Event::Failed, 1)].into(), 3);
+    let why = SafeText::from("it ended with exit 1");
+    for hour in 0..5 {
+        let now = hour * 3_600;
+        assert_eq!(queue.next(at(now)).unwrap().0, []);
+        let failed = queue.failed(&why, Wall::default(), at(now));
+        assert_eq!(failed.to_string(), "how many events were given up is told again in 1h");
+        assert!(queue.next(at(now + 3_599)).is_none());
+    }
+    let now = 4 * 3_600 + 600;
     queue.push(failed(2));
+    assert!(queue.next(at(now - 1)).is_none());
     let (notices, dropped) = queue.next(at(now)).unwrap();
     assert_eq!((notices.len(), dropped), (1, [(Event::Failed, 1)].into()));
     queue.succeeded();
     assert_eq!(queue.fault(), None);
+    assert_eq!(queue.next(at(now)), None);
+}
+
+#[test]
+fn what_may_have_been_mended_is_tried_at_once() {
+    let mut queue = Queue::default();
+    queue.push(failed(1));
+    for now in [0, 60] {
+        assert!(queue.next(at(now)).is_some());
+        queue.failed(&"no".into(), Wall::default(), at(now));
+    }
+    assert!(queue.next(at(61)).is_none());
+    queue.try_at_once();
+    assert!(queue.next(at(61)).is_some());
+}
+
+#[test]
+fn what_was_kept_and_not_recorded_waits_once() {
+    let of_request = |n: usize| Notice { request_id: "BP0000Y".parse().ok(), ..failed(n) };
+    let mut queue = Queue::default();
+    queue.push(of_request(1));
+    // The service has died, and sees the same again.
+    let mut queue = kept(&mut queue);
+    queue.push(of_request(1));
+    queue.push(of_request(2));
+    assert_eq!(queue.waiting(), 2);
 }
 
 #[test]
@@ -162,6 +211,16 @@ fn one_event_stands_at_the_top_and_in_the_list_and_several_only_there() {
     assert_eq!(doc["message"], "2 events: 1 failed, 1 disk-low; 12 more that are not listed: 12 missed");
     assert_eq!((&doc["request_id"], doc["dropped"]["missed"].as_u64()), (&Value::Null, Some(12)));
     assert_eq!(doc["events"][1]["id"], "BP004000 disk-low");
+}
+
+#[test]
+fn of_what_was_given_up_the_number_alone_is_told() {
+    let dropped = [(Event::Failed, 2), (Event::Missed, 12)].into();
+    let doc = document(&[], &dropped);
+    assert_eq!((doc["event"].as_str(), doc["count"].as_u64()), (Some("digest"), Some(0)));
+    assert_eq!(doc["message"], "14 events that are not listed: 2 failed, 12 missed");
+    let doc = document(&[], &[(Event::Missed, 1)].into());
+    assert_eq!(doc["message"], "1 event that is not listed: 1 missed");
 }
 
 #[test]

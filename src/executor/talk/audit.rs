@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 pub struct AuditDoc {
     /// Oldest first.
     pub entries: Vec<AuditEntryDoc>,
-    /// As of a history.
+    /// There are more: where the next page begins; absent where there are none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub older: Option<u64>,
 }

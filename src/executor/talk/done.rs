@@ -28,7 +28,7 @@ pub struct RunResultDoc {
     /// While it is `queued`: its place, counted from 1.
     #[serde(default)]
     pub queue_position: Option<u32>,
-    /// What it was decided on where the share was asked and did not answer.
+    /// What it was decided on where the share was asked and did not answer; absent where it answered, or was not asked.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub decided_on: Option<SafeText>,
 }

@@ -290,7 +290,7 @@ pub struct SessionDoc {
 pub struct HistoryDoc {
     /// Newest first.
     pub attempts: Vec<AttemptDoc>,
-    /// There are more: where the next page begins. The client asks for all of them.
+    /// There are more: where the next page begins; absent where there are none. The client asks for all of them.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub older: Option<u64>,
 }

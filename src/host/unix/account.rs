@@ -2,7 +2,7 @@
 //! directory count like local ones.
 
 use super::proc;
-use crate::host::account::{Account, Actor, Rights, may_operate};
+use crate::host::account::{self, Account, Actor, Rights, may_operate};
 use crate::text::SafeText;
 use nix::unistd::{Gid, Group, Uid, User};
 use std::ffi::CString;
@@ -124,7 +124,7 @@ pub fn actor(uid: u32, groups: &[u32], pid: u32, rights: &Rights) -> Actor {
 /// The same without asking anybody.
 pub fn nameless_actor(uid: u32, groups: &[u32], rights: &Rights) -> Actor {
     Actor {
-        name: SafeText::new(&format!("uid {uid}")),
+        name: account::nameless(uid),
         uid: Some(uid),
         login_uid: None,
         terminal: None,
@@ -165,6 +165,14 @@ mod tests {
         assert!(may_operate(&1000, &[5, 77], &rights));
         assert!(!may_operate(&1000, &[5, 500], &rights));
         assert!(!may_operate(&1000, &[0, 77], &Rights::new(Some(500), None)));
+    }
+
+    #[test]
+    fn whose_name_is_not_known_is_nameless() {
+        let rights = Rights::new(Some(500), None);
+        let actor = nameless_actor(4_000_000, &[], &rights);
+        assert!(actor.is_nameless() && actor.name.as_str() == "uid 4000000");
+        assert!(!Actor { name: "anna".into(), ..actor }.is_nameless());
     }
 
     #[test]

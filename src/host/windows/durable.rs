@@ -98,7 +98,20 @@ pub fn make_private_file(path: &Path) -> io::Result<()> {
 /// Nobody else can open it before its rights are taken from others.
 pub fn create_private(path: &Path) -> io::Result<File> {
     let file = OpenOptions::new().write(true).create_new(true).share_mode(0).open(path)?;
-    make_private_file(path).map(|()| file)
+    kept_where(make_private_file(path), file, path)
+}
+
+/// A new file, which is gone where something that it needs has failed.
+fn kept_where(done: io::Result<()>, file: File, path: &Path) -> io::Result<File> {
+    match done {
+        Ok(()) => Ok(file),
+        Err(e) => {
+            // An open one cannot be removed.
+            drop(file);
+            let _ = fs::remove_file(path);
+            Err(e)
+        }
+    }
 }
 
 pub fn sync_local_file_systems(deadline: Duration) -> Result<(), SafeText> {
@@ -157,6 +170,19 @@ mod tests {
         if let Err(why) = sync_local_file_systems(Duration::from_secs(20)) {
             assert!(why.as_str().starts_with("not known to be durable: "), "{why}");
         }
+    }
+
+    #[test]
+    fn of_a_private_file_that_could_not_be_made_private_nothing_is_left() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("evidence");
+        let make = || OpenOptions::new().write(true).create_new(true).share_mode(0).open(&path).unwrap();
+        let refused = || io::Error::from(io::ErrorKind::PermissionDenied);
+        let failed = kept_where(Err(refused()), make(), &path).unwrap_err();
+        assert_eq!(failed.kind(), io::ErrorKind::PermissionDenied);
+        assert!(!path.exists());
+        drop(kept_where(Ok(()), make(), &path).unwrap());
+        assert!(path.exists());
     }
 
     #[test]

@@ -12,15 +12,17 @@ use tables::{ERRNO, HRESULT, Row, SIGNALS, TOOLS, WIN32};
 /// So many are explained of one text, and so much of it is gone through.
 const MOST: usize = 4;
 const LONGEST: usize = 16 * 1024;
-/// Codes are looked for in so many lines of a record.
+/// Codes are looked for in so many lines of a record and in so much of its text, and so many are explained.
 const MOST_LINES: usize = 100;
+const MOST_TEXT: usize = 4 * LONGEST;
+const MOST_OF_RECORD: usize = 16;
 
 /// A code and what it means.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Explained {
     /// As it stands in the text.
     pub code: String,
-    /// What it is called, where it has a name.
+    /// What it is called; absent where it has no name.
     #[serde(skip_serializing_if = "str::is_empty")]
     pub name: &'static str,
     /// In words.
@@ -43,8 +45,10 @@ enum Said {
     Nothing,
     /// What a program ended with.
     Exit,
-    /// The same in words that are said of other things, too.
+    /// The same in a word that is said of other things, too.
     Loosely,
+    /// A program, or anything else, returned it.
+    Returned,
     /// An error; whose, is not said.
     Error,
     Windows,
@@ -66,7 +70,8 @@ static PATTERNS: LazyLock<Vec<(Said, Regex)>> = LazyLock::new(|| {
             Said::Exit,
             r"(?i)\b(?:(?:exit|return)(?:ed)?[ _-]?(?:code|status)|errorlevel|exited[ \t]+with(?:[ \t]+(?:code|status|error))?|\brc(?:[ \t]*[:=]))(?:[ \t]+(?:is|was|of))?",
         ),
-        (Said::Loosely, r"(?i)\b(?:exit(?:ed)?|returned)"),
+        (Said::Loosely, r"(?i)\bexit(?:ed)?"),
+        (Said::Returned, r"(?i)\breturned"),
     ];
     let alone = compiled(r"\b(?P<code>0x[0-9a-fA-F]{8})\b").map(|regex| (Said::Nothing, regex));
     let said =
@@ -76,10 +81,16 @@ static PATTERNS: LazyLock<Vec<(Said, Regex)>> = LazyLock::new(|| {
 
 /// The codes in the lines of a record, each once. `beside`: its component.
 pub fn of_lines<'a>(lines: impl IntoIterator<Item = &'a str>, beside: &str) -> Vec<Explained> {
-    let mut codes: Vec<Explained> = Vec::new();
-    for code in lines.into_iter().take(MOST_LINES).flat_map(|line| explained(line, beside)) {
-        if !codes.contains(&code) {
-            codes.push(code);
+    let (mut codes, mut text) = (Vec::new(), 0);
+    for line in lines.into_iter().take(MOST_LINES) {
+        for code in explained(line, beside) {
+            if !codes.contains(&code) && codes.len() < MOST_OF_RECORD {
+                codes.push(code);
+            }
+        }
+        text += line.len().min(LONGEST);
+        if text >= MOST_TEXT || codes.len() >= MOST_OF_RECORD {
+            break;
         }
     }
     codes
@@ -130,12 +141,14 @@ fn stands_alone(said: Said, rest: &str) -> bool {
         Some(c) => !c.is_alphanumeric() && c != '_',
     };
     match said {
-        Said::Loosely => {
+        Said::Loosely | Said::Returned => {
             ends && !rest
                 .trim_start_matches([' ', '\t'])
                 .starts_with(|c: char| c.is_alphanumeric() || c == '%')
         }
-        _ => ends && !rest.trim_start().starts_with('%'),
+        Said::Nothing | Said::Exit | Said::Error | Said::Windows | Said::Linux => {
+            ends && !rest.trim_start().starts_with('%')
+        }
     }
 }
 
@@ -165,7 +178,7 @@ fn meaning(said: Said, code: &str, text: &str, beside: &str) -> Option<Explained
         Said::Nothing => None,
         Said::Linux => of(ERRNO, bits),
         Said::Windows => of(WIN32, bits),
-        Said::Exit | Said::Loosely | Said::Error => of_exit(bits, text, beside)
+        Said::Exit | Said::Loosely | Said::Returned | Said::Error => of_exit(said, bits, text, beside)
             .map(|meaning| Explained { code: code.to_owned(), name: "", meaning })
             .or_else(|| if is_installers(bits) { of(WIN32, bits) } else { None }),
     }
@@ -176,7 +189,7 @@ fn is_installers(value: u32) -> bool {
     matches!(value, 1601..=1654 | 3010 | 1223 | 740)
 }
 
-fn of_exit(value: u32, text: &str, beside: &str) -> Option<String> {
+fn of_exit(said: Said, value: u32, text: &str, beside: &str) -> Option<String> {
     let names = |tool: &str| {
         let is_word = |words: &str| {
             words
@@ -190,6 +203,10 @@ fn of_exit(value: u32, text: &str, beside: &str) -> Option<String> {
     let of_tool = named.flat_map(|(_, codes)| *codes).find(|(code, _)| *code == value);
     if let Some((_, meaning)) = of_tool {
         return Some((*meaning).to_owned());
+    }
+    // A number that is returned, or is an error, may be anybody's: it is an exit code of the program that is named at most.
+    if matches!(said, Said::Returned | Said::Error) {
+        return None;
     }
     match value {
         // No other installer that is common ends so.
@@ -235,6 +252,7 @@ mod tests {
             ("open: errno=28", "28 ENOSPC"),
             ("[Errno 13] Permission denied", "13 EACCES"),
             ("exited with status 137", "137: a shell ends so where SIGKILL ended the program"),
+            ("dnf returned 100", "100: dnf check-update"),
             ("rc=127", "127: a shell ends so where the program was not found"),
         ] {
             let found = of(text);
@@ -270,12 +288,25 @@ mod tests {
             "errors: 13",
             "terminus 100",
             "last error 0",
+            "error code 127",
+            "error code 100",
+            "failure code: 137",
+            "handler returned 127",
+            "the lookup returned 100.",
             "curl: error code 6, MySQL error code 1062",
         ] {
             assert_eq!(of(text), "", "{text}");
         }
         let twice = of_lines(["exit code 1603", "nothing", "exit code 1603", "0x80070005"], "");
         assert_eq!(twice.len(), 2, "{twice:?}");
+        let many: Vec<String> = (1601..=1654).map(|code| format!("exit code {code}")).collect();
+        let all = of_lines(many.iter().map(String::as_str), "");
+        assert!(all.len() == MOST_OF_RECORD && all[0].code == "1601", "{}", all.len());
+        let long = ["x".repeat(LONGEST), "exit code 1603".to_owned()];
+        let lines = |times: usize| {
+            of_lines(long[..1].iter().cycle().take(times).chain(&long[1..]).map(String::as_str), "")
+        };
+        assert_eq!((lines(3).len(), lines(4).len()), (1, 0), "so much of a record is gone through");
         let long = "exit 100 ".repeat(100_000) + "é";
         assert!(explained(&long, "").len() <= MOST);
         assert!(explained(&"é".repeat(LONGEST), "").is_empty());
@@ -283,7 +314,7 @@ mod tests {
 
     #[test]
     fn the_tables_are_in_order_and_their_patterns_hold() {
-        assert_eq!(PATTERNS.len(), 6, "each of them can be used");
+        assert_eq!(PATTERNS.len(), 7, "each of them can be used");
         for table in [WIN32, ERRNO] {
             assert!(table.windows(2).all(|two| two[0].0 < two[1].0));
         }

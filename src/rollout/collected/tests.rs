@@ -295,15 +295,17 @@ fn what_is_forged_costs_no_more_than_what_a_report_says() {
 }
 
 #[test]
-fn where_one_still_reads_it_nobody_else_is_sent() {
+fn where_four_still_read_it_nobody_else_is_sent() {
     let dir = tempfile::tempdir().unwrap();
     put(dir.path(), 1, &bytes(1, 3, None));
     collected(dir.path(), &machines(3));
     // As one does whose share hangs.
-    let hangs = find(dir.path(), &site_id(), now(), PATIENCE).unwrap();
+    let first = find(dir.path(), &site_id(), now(), PATIENCE).unwrap();
+    let hang = |_| waiting::send_after(Duration::ZERO, dir.path(), What::Collected).unwrap();
+    let others: Vec<_> = (1..waiting::LEFT).map(hang).collect();
     let why = find(dir.path(), &site_id(), now(), PATIENCE).unwrap_err();
     assert!(why.as_str().contains("cannot be read: what read it before still waits"), "{why}");
-    drop(hangs);
+    drop((first, others));
     for _ in 0..2 {
         assert_eq!(take(dir.path(), &asks(machines(3), false)).unwrap().look.read, 1);
     }

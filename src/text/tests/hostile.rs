@@ -88,6 +88,9 @@ pub(crate) const CASES: &[(&str, &str)] = &[
     ("🇩|", "?|"),
     ("1\u{fe0f}\u{20e3}|", "?|"),
     ("1\u{20e3}|", "?|"),
+    // but for the letters of ASCII that they begin with
+    ("wo\u{1a6d}rd e\u{301}\u{93e}", "wo<U+1A6D>rd e\u{301}<U+093E>"),
+    ("a\u{20e3} a\u{fe0f}\u{20e3} a🏽", "a<U+20E3> a<U+FE0F><U+20E3> a<U+1F3FD>"),
     ("❤\u{fe0f}|", "?|"),
     ("👍🏽|", "?|"),
     ("^🏽|", "?|"),

@@ -16,6 +16,11 @@ pub struct Machine {
 impl Machine {
     /// A machine before pcm, whose configuration is in `site`. None: none can be made here, which is said.
     pub fn new() -> Option<Self> {
+        Self::of(Site::bare(""))
+    }
+
+    /// The same with a site that is there.
+    pub fn of(site: Site) -> Option<Self> {
         for program in ["unshare", "nsenter", "dpkg", "dpkg-deb"] {
             let mut asked = Command::new(program);
             if let Err(e) = asked.arg("--version").stdout(Stdio::null()).stderr(Stdio::null()).status() {
@@ -23,7 +28,6 @@ impl Machine {
                 return None;
             }
         }
-        let site = Site::bare("");
         make_dir(&site.path(".machine"));
         let mut unshare = Command::new("unshare");
         unshare.args([
@@ -96,10 +100,22 @@ impl Machine {
         self.dpkg(&["-i", &deb.display().to_string()])
     }
 
-    /// The configuration of `site` where the system's belongs.
+    /// The configuration of `site` where the system's belongs, and the trust lists where it has any.
     pub fn configure(&self) {
         make_dir(&self.path("/etc/pcm"));
         write(&self.path("/etc/pcm/pcm.toml"), &std::fs::read(self.site.config()).unwrap());
+        let Ok(lists) = std::fs::read_dir(self.site.path("etc/trust.d")) else { return };
+        make_dir(&self.path("/etc/pcm/trust.d"));
+        for list in lists {
+            let list = list.unwrap();
+            let name = list.file_name().into_string().unwrap();
+            write(&self.path("/etc/pcm/trust.d").join(name), &std::fs::read(list.path()).unwrap());
+        }
+    }
+
+    /// The same as it ends, for whoever expects that it is refused.
+    pub fn purge(&self) -> Output {
+        self.run(&["dpkg", "--force-unsafe-io", "--no-triggers", "-P", "pcm"])
     }
 
     pub fn json(&self, words: &[&str]) -> Value {

@@ -56,7 +56,7 @@ pub fn run(app: &App, args: &LogArgs) -> Result<Exit> {
         return Err(wrong(why, "Name fewer"));
     }
     if args.lines.is_some_and(|lines| lines > MOST_LINES) {
-        let why = format!("--hosts shows at most the last {MOST_LINES} records");
+        let why = format!("-n with --hosts shows at most the last {MOST_LINES} records");
         return Err(wrong(why, "Ask for fewer, or for a shorter time with --since and --until"));
     }
     let how = how(app, args)?;
@@ -78,9 +78,8 @@ pub fn run(app: &App, args: &LogArgs) -> Result<Exit> {
 fn how(app: &App, args: &LogArgs) -> Result<How> {
     let filter = filter(app, args)?;
     // The pcm over there may be one that knows no more.
-    if args.component.len() > 1 || args.request.len() > 1 {
-        let why = "--hosts takes one --component and one --request";
-        return Err(wrong(why.into(), "Name one of each, or put all into --grep"));
+    if let Some(flag) = several(args) {
+        return Err(wrong(format!("--hosts takes one {flag}"), "Name one, or put all into --grep"));
     }
     let program =
         ssh::program().map_err(|why| wrong(why, "Set it to a program and its options, or to nothing"))?;
@@ -106,6 +105,12 @@ fn how(app: &App, args: &LogArgs) -> Result<How> {
         ..Query::default()
     };
     Ok(How { program, words, query })
+}
+
+/// The flag that is given several times and may be given once.
+fn several(args: &LogArgs) -> Option<&'static str> {
+    let given = [("--component", args.component.len()), ("--request", args.request.len())];
+    given.into_iter().find(|(_, times)| *times > 1).map(|(flag, _)| flag)
 }
 
 /// Asks all of them, so many at once.

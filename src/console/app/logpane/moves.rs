@@ -90,13 +90,19 @@ impl LogPane {
         if !self.reads_files {
             return Some("only in the log view".into());
         }
-        let here = self.hit.or_else(|| self.shown.get(self.end(self.height).checked_sub(1)?).copied());
-        let Some((file, spot)) = here.and_then(|key| Some((self.line(key)?.file.clone(), self.like(key)?)))
-        else {
+        let here = self.here().and_then(|key| Some((self.line(key)?.file.clone(), self.like(key)?)));
+        // Where the filters hide every line, it is the newest one.
+        let Some((file, spot)) = here.or_else(|| self.newest()) else {
             return Some("no line is here whose file could be shown".into());
         };
         self.wish = Some((file, What::Around(spot)));
         None
+    }
+
+    /// The file of the newest record, whether it is shown or not, and where it is in it.
+    fn newest(&self) -> Option<(SafeText, Spot)> {
+        let line = self.lines.iter().rev().map(|(_, line)| line).find(|line| !line.continued)?;
+        Some((line.file.clone(), Spot::Like(line.near, line.text.clone())))
     }
 
     /// Stays at the lines that are shown now.
@@ -262,19 +268,20 @@ impl LogPane {
             self.wish = Some((whole.file.clone(), What::Around(Spot::Time(at))));
             return None;
         }
-        let found = self.shown.partition_point(|(place, _)| *place < at);
-        if found >= self.shown.len() {
-            return Some(match self.lines.is_empty() {
-                true => "no log line is here yet".into(),
-                false => "no line shown was written since".into(),
-            });
-        }
+        // Also where the filters hide every line that is here.
         let before = self.begins().is_some_and(|begins| begins > at);
         if before && self.look_at_file(What::Around(Spot::Time(at))) {
             return Some("that is older than the lines here; looking in the whole file".into());
         }
         if before && self.seek_older(Seek::Time(at)) {
             return Some("that is older than the lines here; looking in older ones".into());
+        }
+        let found = self.shown.partition_point(|(place, _)| *place < at);
+        if found >= self.shown.len() {
+            return Some(match self.lines.is_empty() {
+                true => "no log line is here yet".into(),
+                false => "no line shown was written since".into(),
+            });
         }
         self.pause();
         self.hit = self.shown.get(found).copied();

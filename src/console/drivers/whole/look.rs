@@ -14,7 +14,6 @@ use crate::log::search::{Filter, Search};
 use crate::log::spans::Spans;
 use crate::log::view::{Item, View};
 use crate::log::{Level, Record};
-use crate::safe;
 use crate::text::SafeText;
 use std::collections::VecDeque;
 use std::sync::mpsc::Sender;
@@ -235,8 +234,6 @@ impl Look<'_> {
             return Err(not(&e));
         }
         if !whole {
-            let text = safe!("save: cancelled, nothing is left of {typed}");
-            questions.gone |= !send(to, Event::Said { text, error: true });
             return Err(Ended::Newer);
         }
         out.keep().map(Came::Saved).map_err(|e| not(&e))

@@ -16,6 +16,7 @@ use crate::log::search::{Filter, Search};
 use crate::log::spans::Spans;
 use crate::log::view::View;
 use crate::log::{Level, Zoned, zoned};
+use crate::safe;
 use crate::text::SafeText;
 use count::Count;
 use look::Look;
@@ -39,7 +40,7 @@ pub fn start(patterns: Vec<PathBuf>, zone: Zone, to: &Sender<Incoming>) -> std::
             patterns,
             zone: zoned(zone.clone()),
             local: zone,
-            questions: Questions { asked, next: None, counts: None, gone: false },
+            questions: Questions::new(asked),
             to,
             buffer: Spans::new(None, true),
             open: None,
@@ -57,11 +58,17 @@ pub struct Questions {
     next: Option<Ask>,
     /// How large a file is was asked in between.
     counts: Option<Ask>,
+    /// Saves that were not begun when something else was asked.
+    dropped: Vec<Ask>,
     /// Nobody asks any more.
     pub gone: bool,
 }
 
 impl Questions {
+    fn new(asked: Receiver<Ask>) -> Questions {
+        Questions { asked, next: None, counts: None, dropped: Vec::new(), gone: false }
+    }
+
     fn take(&mut self, ask: Ask) {
         match ask.what {
             What::Stats => self.counts = Some(ask),
@@ -71,7 +78,8 @@ impl Questions {
             | What::Find { .. }
             | What::Save(_)
             | What::Stop => {
-                self.next = Some(ask);
+                let before = self.next.replace(ask);
+                self.dropped.extend(before.filter(|before| matches!(before.what, What::Save(_))));
             }
         }
     }
@@ -139,6 +147,9 @@ impl Reader {
     fn run(mut self) {
         while !self.questions.gone {
             self.questions.is_newer();
+            for ask in std::mem::take(&mut self.questions.dropped) {
+                self.tell_unsaved(&ask, Ended::Newer);
+            }
             if let Some(ask) = self.questions.next.take() {
                 self.answer(&ask);
             } else if let Some(ask) = self.questions.counts.take() {
@@ -174,6 +185,20 @@ impl Reader {
             }
             Err(Ended::Failed(why)) => self.tell(ask.id, &ask.file, Came::Failed(why)),
         }
+    }
+
+    /// Why nothing was saved, whatever ended it.
+    fn tell_unsaved(&mut self, ask: &Ask, ended: Ended) {
+        let why = match ended {
+            Ended::Newer => "cancelled, nothing was written".into(),
+            Ended::Changed => {
+                self.tell_end(ask, Err(Ended::Changed));
+                safe!("{} was cut or written anew, nothing was written", ask.file)
+            }
+            Ended::Unindexed => "a line at the end of the log is not complete yet".into(),
+            Ended::Failed(why) => why,
+        };
+        self.tell(ask.id, &ask.file, Came::Unsaved(why));
     }
 
     /// The next part of the index, beside what is asked.
@@ -281,6 +306,7 @@ impl Reader {
         match done {
             Ok(Some(came)) => self.tell(ask.id, &ask.file, came),
             Ok(None) => {}
+            Err(ended) if matches!(ask.what, What::Save(_)) => self.tell_unsaved(ask, ended),
             Err(ended) => self.tell_end(ask, Err(ended)),
         }
     }
@@ -383,6 +409,87 @@ mod tests {
         }
     }
 
+    fn save(id: u64, to: &std::path::Path) -> Ask {
+        let only = Only { level: Level::Verbose, filters: Vec::new(), text: None, polls: true };
+        let what = What::Save(to.to_str().unwrap().to_owned());
+        Ask { id, file: "A.LOG".into(), fresh: true, only, what }
+    }
+
+    fn reader_of(folder: &std::path::Path) -> (Reader, Sender<Ask>, Receiver<Incoming>) {
+        let (to, from) = channel();
+        let (ask, asked) = channel();
+        let reader = Reader {
+            patterns: vec![folder.join("*.LOG")],
+            zone: zoned(Zone::utc()),
+            local: Zone::utc(),
+            questions: Questions::new(asked),
+            to,
+            buffer: Spans::new(None, true),
+            open: None,
+            count: None,
+        };
+        (reader, ask, from)
+    }
+
+    fn fates(from: &Receiver<Incoming>) -> Vec<(u64, Came)> {
+        let of = |incoming| match incoming {
+            Incoming::Event(Event::Whole(News { id, came, .. })) => (id, came),
+            other => panic!("{other:?}"),
+        };
+        let is_fate = |came: &Came| matches!(came, Came::Saved(_) | Came::Unsaved(_));
+        from.try_iter().map(of).filter(|(_, came)| is_fate(came)).collect()
+    }
+
+    #[test]
+    fn a_save_that_was_not_begun_or_not_ended_is_told() {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join("A.LOG"), "[11/28/26 01:02:03] P ==> text\n".repeat(9)).unwrap();
+        let path = folder.path().join("saved.txt");
+        let stop = |id| Ask { what: What::Stop, ..save(id, &path) };
+        let cancelled = || Came::Unsaved("cancelled, nothing was written".into());
+        // The key that ended it came before its turn did.
+        let (reader, ask, from) = reader_of(folder.path());
+        [save(1, &path), stop(2)].into_iter().for_each(|one| ask.send(one).unwrap());
+        drop(ask);
+        reader.run();
+        assert_eq!(fates(&from), [(1, cancelled())]);
+        // While it is written.
+        let (mut reader, ask, from) = reader_of(folder.path());
+        ask.send(stop(4)).unwrap();
+        reader.answer(&save(3, &path));
+        assert_eq!(fates(&from), [(3, cancelled())]);
+        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1, "nothing is left of it");
+        // The log is another one by then.
+        let (mut reader, _ask, from) = reader_of(folder.path());
+        let told = |bytes: &[u8]| Box::new(bytes.to_vec());
+        let mut open = Open::told("A.LOG".into(), told(b"[11/28/26 01:02:03] P ==> a\n"), zoned(Zone::utc()));
+        open.grow().ok().unwrap();
+        open.source = open::Source::Told(told(b"[11/28/26"));
+        reader.open = Some(open);
+        reader.answer(&Ask { fresh: false, ..save(5, &path) });
+        let anew = Came::Unsaved("A.LOG was cut or written anew, nothing was written".into());
+        assert_eq!(fates(&from), [(5, anew)]);
+        let (mut reader, _ask, from) = reader_of(folder.path());
+        reader.answer(&save(6, &path));
+        let fates = fates(&from);
+        assert!(matches!(&fates[..], [(6, Came::Saved(saved))] if saved.lines == 9), "{fates:?}");
+    }
+
+    #[test]
+    fn a_file_that_is_utf_16_twice_over_is_given_up() {
+        let folder = tempfile::tempdir().unwrap();
+        let text = format!("\u{feff}{}", "[11/28/26 01:02:03] P ==> text\n".repeat(400));
+        let wide: Vec<u8> = text.chars().flat_map(|c| u32::from(c).to_le_bytes()).collect();
+        std::fs::write(folder.path().join("A.LOG"), wide).unwrap();
+        let (mut reader, _ask, _from) = reader_of(folder.path());
+        for _ in 0..2 {
+            let ask = Ask { what: What::Stats, ..save(1, folder.path()) };
+            let said = "it is written neither in UTF-8 nor in UTF-16";
+            assert!(matches!(reader.opened(&ask), Err(Ended::Failed(why)) if why.as_str() == said));
+            assert!(!reader.open.as_ref().unwrap().behind, "it is not tried without an end");
+        }
+    }
+
     #[test]
     fn what_cannot_be_read_while_it_is_counted_is_told_at_once() {
         let (to, from) = channel();
@@ -393,7 +500,7 @@ mod tests {
             patterns: Vec::new(),
             zone: zone.clone(),
             local: Zone::utc(),
-            questions: Questions { asked, next: None, counts: None, gone: false },
+            questions: Questions::new(asked),
             to,
             buffer: Spans::new(None, true),
             open: Some(Open::told("A.LOG".into(), torn, zone)),

@@ -112,6 +112,11 @@ impl Open {
         match self.index.grow(&self.source, SLICE)? {
             Grown::Current => self.behind = more,
             Grown::More => self.behind = true,
+            // What it says is UTF-16 once more: opened anew it would say so again, without an end.
+            Grown::Wide if self.is_wide() => {
+                (self.behind, self.stopped) = (false, true);
+                return Err(Ended::Failed("it is written neither in UTF-8 nor in UTF-16".into()));
+            }
             // When it was opened too little of it was there to tell how it is written.
             Grown::Changed | Grown::Wide => return Err(Ended::Changed),
         }

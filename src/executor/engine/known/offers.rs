@@ -20,22 +20,26 @@ impl Known {
     /// Whether this account may ask for what is offered to users: it operates, or it is logged on.
     ///
     /// # Errors
-    /// `not-logged-on`, `users-unknown`.
+    /// `not-logged-on`, also where that cannot be known.
     pub(in super::super) fn may_ask(&self, actor: &Actor) -> Result<()> {
         if actor.may_operate {
             return Ok(());
         }
-        let why = match self.users.has(&actor.name) {
+        let name = &actor.name;
+        let (why, remedy) = match self.users.has(name).filter(|_| !actor.is_nameless()) {
             Some(true) => return Ok(()),
-            Some(false) => {
-                format!("{} is not logged on to this machine, and it offers only to who is", actor.name)
-            }
-            None => {
-                "it cannot be known surely who is logged on to this machine, so it offers nothing".to_owned()
-            }
+            Some(false) => (
+                format!("{name} is not logged on to this machine, and it offers only to who is"),
+                "Log on to it and ask again; operators see everything with pcm list --all",
+            ),
+            None => (
+                format!(
+                    "it cannot be known surely whether {name} is logged on to this machine, so it offers nothing"
+                ),
+                "Ask whoever looks after this machine: who operates it need not be logged on",
+            ),
         };
         let code = Refused::NotLoggedOn.into();
-        let remedy = "Log on to it and ask again; operators see everything with pcm list --all";
         Err(refused(Refusal { code, why: why.into(), remedy: remedy.into() }))
     }
 

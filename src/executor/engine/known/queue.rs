@@ -57,7 +57,8 @@ impl Known {
         (decision.is_busy() || behind()).then_some(queued)
     }
 
-    /// Whether it waits already just like this; where not, there is room for it.
+    /// Whether it waits already just like this; where not, there is room for it. What an operator has asked for does for users,
+    /// and takes the place of what a user has asked for, so that it does not go with the offer.
     ///
     /// # Errors
     /// `already-queued`: as another kind of run, or past other gates; `queue-full`.
@@ -68,7 +69,11 @@ impl Known {
             Err(refused(Refusal { code: code.into(), why: why.into(), remedy: remedy.into() }))
         };
         if let Some(known) = self.queued(id) {
-            if (known.rerun, &known.overrides) == (wanted.rerun, &wanted.overrides) {
+            if known.offered && !wanted.offered {
+                return Ok(false);
+            }
+            let same = (known.rerun, &known.overrides) == (wanted.rerun, &wanted.overrides);
+            if same || wanted.offered {
                 return Ok(true);
             }
             let why = format!(
@@ -113,14 +118,14 @@ impl Known {
         let id = wanted.request;
         let last = || u32::try_from(self.snapshot.view.queue.len() + 1).unwrap_or(u32::MAX);
         let known = self.is_in_queue(wanted)?;
-        let position = self.position(id).filter(|_| known).unwrap_or_else(last);
+        let position = self.position(id).unwrap_or_else(last);
         Ok(match known {
             true => format!("change nothing: {id} is in the queue already, position {position}"),
             false => format!("put {id} into the queue, position {position}, until its turn comes"),
         })
     }
 
-    fn position(&self, request: RequestId) -> Option<u32> {
+    pub(in super::super) fn position(&self, request: RequestId) -> Option<u32> {
         let index = self.snapshot.view.queue.iter().position(|queued| queued.request == request)?;
         u32::try_from(index + 1).ok()
     }

@@ -206,5 +206,9 @@ fn the_claim_of_a_request_takes_its_run_out_of_the_queue_in_the_same_transaction
     held.apply(history.enqueue(&Queued { rerun: true, ..queued(1) }).unwrap());
     history.claim(at(2), &row(id(1), 1)).unwrap_err();
     assert_eq!(queue(&history), [id(2), id(3), id(1)]);
+    // What takes the place of another keeps it.
+    held.apply(history.requeue(&Queued { by: "anna".into(), ..queued(3) }).unwrap());
+    assert_eq!(queue(&history), [id(2), id(3), id(1)]);
+    assert_eq!(held.view.queue[1].by.as_str(), "anna");
     assert_eq!(held, history.snapshot().unwrap());
 }

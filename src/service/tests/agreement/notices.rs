@@ -3,9 +3,12 @@
 
 use super::site::Plan;
 use super::verifying::{Stage, on_stage_of, plan_of};
+use crate::clock::When;
 use crate::decision::Hold;
+use crate::executor::history::faults;
 use crate::executor::talk::protocol::{Answer, Call, View};
 use crate::site::content::ContentFact;
+use crate::site::instruction::Entry;
 use chrono::TimeDelta;
 
 fn plan() -> Plan {
@@ -62,10 +65,77 @@ fn a_disk_that_stays_full_and_a_hold_of_more_than_a_day_are_told_once_each() {
     on_stage(plan, |stage| {
         stage.pass(20);
         assert_eq!(told(stage), ["disk-low"]);
+        let said = stage.world.lock().said.clone();
+        let low =
+            said.iter().filter(|line| line.starts_with("Hardly any disk space is left: 50 MB is free for "));
+        assert_eq!(low.count(), 1, "{said:#?}");
         stage.pass(3 * 60);
         assert_eq!(told(stage), ["disk-low", "held-too-long"]);
         let message = stage.world.lock().told[1]["message"].to_string();
         assert!(message.contains("held by ola since") && message.contains("migration"), "{message}");
+    });
+}
+
+/// Copies of its request that are mandatory an hour from now and expire so many hours from now, on a machine that is held.
+fn expiring(ends: &[i64]) -> Plan {
+    let mut plan = plan();
+    plan.hold = Some(Hold { at: plan.from, ..held(&plan) });
+    let first = plan.file.requests.remove(0);
+    let Entry::Good(first) = first else { panic!("it is a good one") };
+    for (n, hours) in ends.iter().enumerate() {
+        let at = |hours: i64| When::Instant(plan.from + TimeDelta::hours(hours));
+        let mut request = first.clone();
+        request.request_id = format!("BP0000{}", n + 1).parse().unwrap();
+        (request.mandatory_after, request.expire_after) = (Some(at(hours - 1)), Some(at(*hours)));
+        request.offer_after = at(hours - 2);
+        plan.file.requests.push(Entry::Good(request));
+    }
+    plan
+}
+
+#[test]
+fn what_happens_at_once_is_kept_once_before_it_is_recorded() {
+    on_stage(expiring(&[2; 3]), |stage| {
+        stage.pass(3 * 60);
+        assert_eq!(told(stage), ["missed"; 3]);
+        let kept = stage.world.lock().kept.clone();
+        assert_eq!(kept[0], (3, 0), "a service that dies now tells all of them: {kept:?}");
+        let later: Vec<usize> = kept.iter().map(|(waiting, _)| *waiting).collect();
+        assert_eq!(later, [3, 2, 1], "once, and once for each call");
+        let said = stage.world.lock().said.clone();
+        let missed = said.iter().filter(|line| line.contains(" has expired; never ran"));
+        assert_eq!(missed.count(), 3, "{said:#?}");
+    });
+}
+
+#[test]
+fn what_cannot_be_recorded_is_told_once_all_the_same() {
+    on_stage(expiring(&[2; 3]), |stage| {
+        stage.pass(60);
+        faults::set(Some(Box::new(|point| match point {
+            "commit" => Err(std::io::ErrorKind::StorageFull.into()),
+            _ => Ok(()),
+        })));
+        stage.pass(2 * 60);
+        let unrecorded = told(stage);
+        faults::set(None);
+        assert_eq!(unrecorded, ["missed"; 3]);
+        stage.pass(60);
+        assert_eq!(told(stage), ["missed"; 3]);
+    });
+}
+
+#[test]
+fn what_was_suspended_or_over_before_this_machine_was_there_is_not_missed() {
+    // The history began five hours ago.
+    let mut plan = expiring(&[-100, -6, -4, 2, 3]);
+    let Some(Entry::Good(suspended)) = plan.file.requests.last_mut() else { panic!("it is a good one") };
+    suspended.suspended = true;
+    on_stage(plan, |stage| {
+        stage.pass(5 * 60);
+        let inner = stage.world.lock();
+        let missed: Vec<&str> = inner.told.iter().map(|told| told["request_id"].as_str().unwrap()).collect();
+        assert_eq!(missed, ["BP00003", "BP00004"]);
     });
 }
 
@@ -93,6 +163,47 @@ fn a_command_that_fails_is_a_problem_until_it_has_told_somebody() {
         assert!(said.iter().any(|line| line == "[notify] command works again."), "{said:#?}");
         stage.pass(2 * 60);
         assert_eq!(told(stage).len(), 2);
+    });
+}
+
+#[test]
+fn a_command_that_was_mended_tells_what_was_given_up_and_is_no_problem_any_more() {
+    let mut plan = plan();
+    plan.hold = Some(held(&plan));
+    on_stage(plan, |stage| {
+        stage.world.lock().pages = Err("it ended with exit 7".into());
+        stage.pass(45);
+        assert_eq!(told(stage), ["held-too-long"; 3]);
+        assert_eq!(problems(stage, "notify-failed").len(), 1);
+        stage.pass(3 * 60);
+        assert_eq!(told(stage)[3..], ["digest"; 3], "nobody was told of it yet");
+        stage.world.lock().pages = Ok(());
+        stage.pass(60);
+        let newest = stage.world.lock().told.last().unwrap().clone();
+        assert_eq!(newest["message"], "1 event that is not listed: 1 held-too-long");
+        assert!(problems(stage, "notify-failed").is_empty());
+        let calls = told(stage).len();
+        stage.pass(3 * 60);
+        assert_eq!(told(stage).len(), calls);
+    });
+}
+
+#[test]
+fn another_command_is_tried_at_once() {
+    let mut plan = plan();
+    plan.hold = Some(held(&plan));
+    on_stage(plan, |stage| {
+        stage.world.lock().pages = Err("it ended with exit 7".into());
+        while told(stage).is_empty() {
+            stage.pass(1);
+        }
+        stage.pass(3);
+        assert_eq!(told(stage).len(), 2, "the next one is ten minutes later");
+        stage.world.lock().pages = Ok(());
+        stage.config.borrow_mut().notify.command = vec!["/usr/local/bin/page-2".into()];
+        stage.pass(2);
+        assert_eq!(told(stage).len(), 3);
+        assert!(problems(stage, "notify-failed").is_empty());
     });
 }
 

@@ -29,7 +29,7 @@ use crate::site::share::{self, Look, SourceFault};
 use crate::site::signed::published::Packages;
 use crate::site::site_file;
 use crate::site::trust::TrustVerdict;
-use crate::terms::{Code, Platform};
+use crate::terms::{Code, Platform, State};
 use crate::text::SafeText;
 use chrono::TimeDelta;
 use std::collections::{BTreeMap, VecDeque};
@@ -60,6 +60,8 @@ pub struct Inner {
     pub told: Vec<serde_json::Value>,
     pub pages: Result<(), SafeText>,
     notices: Option<Vec<u8>>,
+    /// Each time that something to tell was kept: how much, and how many requests had expired by then as the history says.
+    pub kept: Vec<(usize, usize)>,
 }
 
 struct Run {
@@ -95,6 +97,7 @@ impl World {
             told: Vec::new(),
             pages: Ok(()),
             notices: None,
+            kept: Vec::new(),
         };
         let bytes = render::render(&plan.file).into_bytes();
         World { plan, layout, bytes, inner: Mutex::new(inner) }
@@ -419,6 +422,14 @@ impl Store for Shared {
     }
 
     fn keep_notices(&self, bytes: &[u8]) -> io::Result<()> {
+        let kept: serde_json::Value = serde_json::from_slice(bytes)?;
+        let waiting = kept["pending"].as_array().map_or(0, Vec::len);
+        if waiting > 0 {
+            let history =
+                History::read(&self.0.layout).map_err(|lost| io::Error::other(lost.evidence.to_string()))?;
+            let expired = history.since.values().filter(|(state, _)| *state == State::Expired).count();
+            self.0.lock().kept.push((waiting, expired));
+        }
         self.0.lock().notices = Some(bytes.to_owned());
         Ok(())
     }
