@@ -83,13 +83,13 @@ impl Pace {
     }
 
     /// Whether it waits for nothing but what the system tells.
-    #[cfg(test)]
+    #[cfg(all(test, unix))]
     pub fn is_quiet(&self) -> bool {
         self.is_told && self.unwatched == Woken::Not
     }
 
     /// What it was woken by.
-    #[cfg(test)]
+    #[cfg(all(test, unix))]
     pub fn woken(&self) -> Woken {
         self.woken
     }

@@ -1,15 +1,18 @@
 //! Real files that grow: their last records, what is new, and what is older.
 
+#[cfg(unix)]
 mod pace;
 mod resumed;
 mod rotated;
 mod storm;
 
 use super::west;
+use crate::host::tail::{Watch, Woken};
 use crate::log::follow::{Event, Follower};
 use std::fs::{self, OpenOptions};
 use std::io::Write;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 fn record(n: usize) -> String {
     format!(
@@ -293,4 +296,17 @@ fn the_last_records_of_several_files_come_in_the_order_of_time() {
     append_records(&f.beside("b.LOG"), 0..2);
     append_records(&f.beside("b.LOG"), 4..6);
     assert_eq!(told(&mut f.follow_all(10)), ["0", "1", "2", "3", "4", "5"]);
+}
+
+#[test]
+fn who_rings_ends_a_wait_also_before_it_began() {
+    let (mut watch, bell) = Watch::new().unwrap();
+    bell.ring();
+    bell.ring();
+    assert_eq!(watch.wait(Duration::from_secs(50)), Woken::Rung);
+    assert_eq!(watch.wait(Duration::ZERO), Woken::Not);
+    std::thread::scope(|scope| {
+        scope.spawn(|| bell.ring());
+        assert_eq!(watch.wait(Duration::from_secs(50)), Woken::Rung);
+    });
 }

@@ -55,7 +55,6 @@ impl Looking {
 }
 
 /// A wait that nothing ends by itself within the test ends by what was done before it.
-#[cfg(target_os = "linux")]
 #[test]
 fn what_is_written_cut_renamed_or_made_wakes_and_nothing_else_does() {
     let f = Fixture::new();
@@ -79,7 +78,6 @@ fn what_is_written_cut_renamed_or_made_wakes_and_nothing_else_does() {
     assert!(!all.until(&["7"]).contains(&Woken::Not), "the time was over first");
 }
 
-#[cfg(target_os = "linux")]
 #[test]
 fn a_file_whose_name_has_gone_is_still_told_of() {
     use std::io::Write as _;
@@ -98,7 +96,6 @@ fn a_file_whose_name_has_gone_is_still_told_of() {
 }
 
 /// Behind a link, and in a folder that comes later, files are looked at.
-#[cfg(unix)]
 #[test]
 fn what_the_system_does_not_tell_of_is_looked_at() {
     let f = Fixture::new();
@@ -115,17 +112,4 @@ fn what_the_system_does_not_tell_of_is_looked_at() {
     fs::create_dir(later.parent().unwrap()).unwrap();
     append_records(&later, 5..6);
     looking.until(&["5"]);
-}
-
-#[test]
-fn who_rings_ends_a_wait_also_before_it_began() {
-    let (mut watch, bell) = Watch::new().unwrap();
-    bell.ring();
-    bell.ring();
-    assert_eq!(watch.wait(Duration::from_secs(50)), Woken::Rung);
-    assert_eq!(watch.wait(Duration::ZERO), Woken::Not);
-    std::thread::scope(|scope| {
-        scope.spawn(|| bell.ring());
-        assert_eq!(watch.wait(Duration::from_secs(50)), Woken::Rung);
-    });
 }
