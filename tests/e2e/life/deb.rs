@@ -32,13 +32,17 @@ fn sources(source: &str, made: &Path) -> Vec<PathBuf> {
         (None, "target/release/pcm") => env!("CARGO_BIN_EXE_pcm").into(),
         (None, _) => repository().join(source),
     };
-    match path.file_name() {
-        Some(name) if name == "*" => {
-            let entries = std::fs::read_dir(path.parent().unwrap()).unwrap();
-            entries.map(|entry| entry.unwrap().path()).collect()
-        }
-        _ => vec![path],
-    }
+    // As cargo-deb and cargo-generate-rpm read it: what begins with a dot is not meant by a star.
+    let name = path.file_name().unwrap().to_str().unwrap();
+    let Some(ending) = name.strip_prefix('*') else { return vec![path] };
+    let entries = std::fs::read_dir(path.parent().unwrap()).unwrap().map(|entry| entry.unwrap().path());
+    let is_meant = |path: &PathBuf| {
+        let name = path.file_name().unwrap().to_str().unwrap();
+        !name.starts_with('.') && name.ends_with(ending) && path.is_file()
+    };
+    let found: Vec<PathBuf> = entries.filter(is_meant).collect();
+    assert!(!found.is_empty(), "{source} is no file");
+    found
 }
 
 /// Makes the package of this version in this folder. What it is compressed with is not what is tested.
