@@ -47,6 +47,15 @@ pub fn read_at(file: &File, at: u64, into: &mut [u8]) -> io::Result<usize> {
     sys::tail::read_at(file, at, into)
 }
 
+/// Where the next byte from here on is that was ever written, as far as the file system knows of holes: what is before it reads
+/// as zeros. `None`: nothing but a hole is left.
+///
+/// # Errors
+/// What the system says.
+pub fn data_at(file: &File, at: u64) -> io::Result<Option<u64>> {
+    sys::tail::data_at(file, at)
+}
+
 /// Why a wait is over.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Woken {

@@ -3,8 +3,9 @@
 use super::facts::network_fs;
 use crate::host::tail::{FileId, Woken};
 use rustix::event::{EventfdFlags, PollFd, PollFlags, eventfd, poll};
-use rustix::fs::Timespec;
 use rustix::fs::inotify::{self, CreateFlags, ReadFlags, Reader, WatchFlags};
+use rustix::fs::{SeekFrom, Timespec, seek};
+use rustix::io::Errno;
 use std::collections::BTreeSet;
 use std::fs::{File, Metadata};
 use std::io;
@@ -26,6 +27,16 @@ pub fn identity_at(path: &Path) -> io::Result<Option<FileId>> {
 
 pub fn read_at(file: &File, at: u64, into: &mut [u8]) -> io::Result<usize> {
     file.read_at(into, at)
+}
+
+pub fn data_at(file: &File, at: u64) -> io::Result<Option<u64>> {
+    match seek(file, SeekFrom::Data(at)) {
+        Ok(data) => Ok(Some(data)),
+        Err(Errno::NXIO) => Ok(None),
+        // It knows of no holes.
+        Err(Errno::INVAL | Errno::OPNOTSUPP) => Ok(Some(at)),
+        Err(e) => Err(e.into()),
+    }
 }
 
 fn id(meta: &Metadata) -> FileId {
@@ -133,7 +144,7 @@ fn watch(inotify: &OwnedFd, folders: &[PathBuf], files: &[PathBuf], open: &[&Fil
         match inotify::add_watch(inotify, file, WatchFlags::MODIFY) {
             Ok(number) => drop(watched.insert(number)),
             // It may have gone just now, or may not be read: its folder tells when that changes.
-            Err(rustix::io::Errno::NOENT | rustix::io::Errno::ACCESS) => {}
+            Err(Errno::NOENT | Errno::ACCESS) => {}
             Err(_) => return None,
         }
     }

@@ -26,6 +26,11 @@ pub fn read_at(file: &File, at: u64, into: &mut [u8]) -> io::Result<usize> {
     file.seek_read(into, at)
 }
 
+/// Holes are read.
+pub fn data_at(_file: &File, at: u64) -> io::Result<Option<u64>> {
+    Ok(Some(at))
+}
+
 /// Whether somebody has rung since the last wait.
 type Rung = Arc<(Mutex<bool>, Condvar)>;
 

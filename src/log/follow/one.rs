@@ -334,6 +334,15 @@ impl Followed {
         records: &mut Vec<Record>,
     ) -> io::Result<Step> {
         let mut idle = true;
+        // A writer that does not append leaves a hole where the file was cut, and goes on behind it.
+        if self.print.is_hole()
+            && self.parser.is_empty()
+            && let Some(data) = tail::data_at(&self.file, self.print.offset)?
+            && data > self.print.offset
+        {
+            self.print.pass_hole(data);
+            self.parser.goes_on_at(data);
+        }
         loop {
             let chunk = read_at(&mut self.file, self.print.offset, CHUNK.min(*share))?;
             if !self.print.check(&mut self.file)? {
@@ -351,9 +360,7 @@ impl Followed {
             idle = false;
             self.parser.push(&chunk, records);
             self.print.add(&chunk);
-            // Much of a hole is read at once: its writer goes on behind it.
-            let is_hole = self.parser.is_empty() && chunk.iter().all(|byte| *byte == 0);
-            *share -= if is_hole { chunk.len() / 16 } else { chunk.len() };
+            *share -= chunk.len();
         }
         if self.file.metadata()?.len() > self.print.offset {
             return Ok(Step::More);

@@ -42,6 +42,17 @@ impl Print {
         Ok(Print { offset, head_at, head, tail })
     }
 
+    /// Whether there was nothing but zeros so far.
+    pub fn is_hole(&self) -> bool {
+        self.head.is_empty() && self.head_at == self.offset
+    }
+
+    /// There is nothing but zeros up to here either.
+    pub fn pass_hole(&mut self, to: u64) {
+        (self.head_at, self.offset) = (to, to);
+        self.tail = vec![0; PRINT.min(len_of(to))];
+    }
+
     /// Whether a file holds what was read, at the same place.
     pub fn is_in(&self, file: &mut File) -> bool {
         self.check(file).unwrap_or(false)
