@@ -26,7 +26,7 @@ pub fn assets(manifest: &Table, kind: &str) -> Vec<(String, String, String)> {
 }
 
 /// The file or files of an asset, as the metadata names it.
-fn sources(source: &str, made: &Path) -> Vec<PathBuf> {
+pub fn sources(source: &str, made: &Path) -> Vec<PathBuf> {
     let path = match (source.strip_prefix("target/packaging/"), source) {
         (Some(rest), _) => made.join(rest),
         (None, "target/release/pcm") => env!("CARGO_BIN_EXE_pcm").into(),
