@@ -32,7 +32,7 @@ use std::time::Duration;
 /// How much one poll reads of one file, and of all.
 const FILE_BYTES: usize = 512 * 1024;
 const POLL_BYTES: usize = 4 << 20;
-/// A file that has lost its name is read for so long: its writer may not know yet.
+/// A file that has lost its name is read for so long after something came to it: its writer may not know yet.
 const GRACE: Duration = Duration::from_secs(30);
 /// Too little of a file to recognise a copy by.
 const RECOGNISABLE: u64 = 64;
@@ -356,8 +356,11 @@ impl Follower {
     fn read_one(&mut self, index: usize, budget: &mut usize) {
         let mut share = FILE_BYTES.min(*budget);
         let before = share;
+        let id = self.files[index].id;
         // A file can be rewritten again and again; the next poll is soon enough for the third time.
         for _ in 0..2 {
+            // A copy of what was rewritten takes another place among them.
+            let Some(index) = self.files.iter().position(|file| file.id == id) else { break };
             if self.files[index].copied {
                 if !self.files[index].is_overwritten() {
                     break;
@@ -368,6 +371,10 @@ impl Follower {
             let mut records = Vec::new();
             let file = &mut self.files[index];
             let step = file.advance(self.now, &mut share, &mut records);
+            if file.retired.is_some() && file.has_grown(self.now) {
+                // Its writer does not know yet.
+                file.retired = Some(self.now + GRACE);
+            }
             self.queue.extend(records.into_iter().map(Event::Record));
             match step {
                 Ok(Step::Current) => {
@@ -538,7 +545,8 @@ impl Follower {
         let least = surplus.checked_sub(1).map_or(self.now, |last| until[last].max(self.now));
         let mut kept = Vec::with_capacity(self.files.len());
         for mut file in self.files.drain(..) {
-            let is_over = file.retired.is_some_and(|until| until <= least);
+            let is_over =
+                file.retired.is_some_and(|until| until <= self.now || until <= least && file.is_read());
             if is_over {
                 self.lost_older |= file.take_unread().is_some();
             }

@@ -384,6 +384,16 @@ impl Followed {
         Ok(Step::Current)
     }
 
+    /// Whether something came at this look.
+    pub fn has_grown(&self, now: Duration) -> bool {
+        self.grew == Some(now) && self.print.offset > 0
+    }
+
+    /// Whether everything in it was read.
+    pub fn is_read(&self) -> bool {
+        self.handle().is_ok_and(|(_, len)| len <= self.print.offset)
+    }
+
     /// When something held is to be told if nothing comes.
     pub fn due(&self) -> Option<Duration> {
         if self.copied || self.parser.is_empty() {

@@ -343,3 +343,26 @@ fn what_is_older_is_not_denied_after_a_rotation() {
         assert!(follower.older(10).is_empty());
     }
 }
+
+#[test]
+fn a_writer_that_never_hears_of_the_rotation_is_followed_as_long_as_it_writes() {
+    let f = Fixture::new();
+    append_records(&f.log, 0..1);
+    let mut follower = f.follow(1);
+    assert_eq!(told(&mut follower), ["0"]);
+    let old = f.beside("PACMAN.LOG.1");
+    fs::rename(&f.log, &old).unwrap();
+    assert_eq!(told(&mut follower), ["R"]);
+    // A minute of it, of which half would be enough to be given up.
+    for n in 1..200 {
+        append_records(&old, n..n + 1);
+        assert_eq!(told(&mut follower), [n.to_string()]);
+    }
+    append_records(&f.log, 200..201);
+    assert_eq!(told(&mut follower), ["200"]);
+    for _ in 0..110 {
+        assert!(told(&mut follower).is_empty());
+    }
+    append_records(&old, 201..202);
+    assert!(told(&mut follower).is_empty(), "nothing came for half a minute");
+}
