@@ -8,7 +8,7 @@ use crate::cli::App;
 use crate::cli::args::LogArgs;
 use crate::clock::{Wall, Zone};
 use crate::error::{Exit, Failure, Result};
-use crate::host::tail::{FileId, identity_at};
+use crate::host::tail::{Bell, FileId, Watch, identity_at};
 use crate::host::{facts, tail, threads};
 use crate::log::back::{self, Last, Wanted};
 use crate::log::far::frame::{Bad, Frames, GREETING, frame};
@@ -16,7 +16,7 @@ use crate::log::far::minutes::Minutes;
 use crate::log::far::words::{
     Ask, Done, Hello, Line, MOST_CURSORS, MOST_LINES, Query, Said, Tell, frames_of,
 };
-use crate::log::follow::{Cursor, Event, Follower, is_packed};
+use crate::log::follow::{Cursor, Event, Follower, Pace, is_packed};
 use crate::log::merge::merge;
 use crate::log::search::{Filter, Names, Search};
 use crate::log::{Record, Zoned, zoned};
@@ -26,13 +26,13 @@ use std::collections::BTreeSet;
 use std::fs::File;
 use std::io::{self, IsTerminal as _, Read, Write};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::mpsc::{self, Receiver, RecvTimeoutError, TryRecvError};
+use std::sync::mpsc::{self, Receiver, TryRecvError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-/// How often a followed log is looked at.
-const STEP: Duration = Duration::from_millis(250);
+/// Of a log that is written to all the time so often: each message has a place to go on from.
+const REST: Duration = Duration::from_millis(100);
 /// Whoever asks hears something this often, so that both sides notice when the other one has gone.
 const SIGN: Duration = Duration::from_secs(2);
 /// So many queries wait at most; what sends more is not read meanwhile.
@@ -76,6 +76,8 @@ struct Asking {
     asked: Receiver<Asked>,
     /// So many wait; what is being answered is not wanted any more.
     waiting: Arc<AtomicUsize>,
+    /// Ends the wait of whoever follows a log.
+    bell: Arc<Mutex<Option<Bell>>>,
 }
 
 impl Asking {
@@ -83,6 +85,13 @@ impl Asking {
         let (tell, asked) = mpsc::sync_channel(WAITING);
         let waiting = Arc::new(AtomicUsize::new(0));
         let counts = Arc::clone(&waiting);
+        let bell: Arc<Mutex<Option<Bell>>> = Arc::default();
+        let rings = Arc::clone(&bell);
+        let ring = move || {
+            if let Some(bell) = &*rings.lock().unwrap_or_else(PoisonError::into_inner) {
+                bell.ring();
+            }
+        };
         let read = move || {
             let mut frames = Frames::of_asker();
             let mut piece = [0; 16 << 10];
@@ -92,7 +101,9 @@ impl Asking {
                 let is_bad = next.is_err();
                 if let Some(asked) = next.transpose() {
                     counts.fetch_add(1, Ordering::SeqCst);
-                    if tell.send(asked).is_err() || is_bad {
+                    let sent = tell.send(asked);
+                    ring();
+                    if sent.is_err() || is_bad {
                         break;
                     }
                     continue;
@@ -105,11 +116,32 @@ impl Asking {
             }
             // Its end ends what is being answered.
             counts.fetch_add(1, Ordering::SeqCst);
+            drop(tell);
+            ring();
         };
         threads::start("asked", read).map_err(|e| {
             Failure::new(Exit::Failed, "threads", format!("no thread can be started: {e}"), "Try again")
         })?;
-        Ok(Asking { asked, waiting })
+        Ok(Asking { asked, waiting, bell })
+    }
+
+    /// Looks at a follower as long as nothing is asked.
+    fn pace(&self) -> io::Result<Pace> {
+        let (watch, bell) = Watch::new()?;
+        *self.bell.lock().unwrap_or_else(PoisonError::into_inner) = Some(bell);
+        Ok(Pace::new(watch).resting(REST))
+    }
+
+    /// What is asked by now; whether anybody still asks.
+    fn next(&self) -> Option<Then> {
+        match self.asked.try_recv() {
+            Ok(asked) => {
+                self.taken();
+                Some(Then::Next(asked))
+            }
+            Err(TryRecvError::Empty) => None,
+            Err(TryRecvError::Disconnected) => Some(Then::End),
+        }
     }
 
     fn has_more(&self) -> bool {
@@ -370,10 +402,10 @@ impl<W: Write> Serving<W> {
         asking: &Asking,
     ) -> io::Result<Then> {
         let mut follower = Follower::resume(files, self.zone.clone(), cursors);
-        let (mut told, began): (Vec<Cursor>, _) = (Vec::new(), Instant::now());
+        let (mut told, mut pace): (Vec<Cursor>, _) = (Vec::new(), asking.pace()?);
         loop {
             let mut records = Vec::new();
-            for event in follower.poll(began.elapsed()) {
+            for event in pace.poll(&mut follower) {
                 match event {
                     Event::Record(record) if filter.matches(&record) => records.push(record),
                     Event::Record(_) | Event::Rotated { .. } => {}
@@ -403,28 +435,14 @@ impl<W: Write> Serving<W> {
             } else if self.said.get().elapsed() >= SIGN {
                 self.tell(&Tell::Busy(query.id))?;
             }
-            if follower.behind() {
-                match asking.asked.try_recv() {
-                    Ok(asked) => {
-                        asking.taken();
-                        return Ok(Then::Next(asked));
-                    }
-                    Err(TryRecvError::Empty) => continue,
-                    Err(TryRecvError::Disconnected) => return Ok(Then::End),
-                }
-            }
-            if !query.follow {
+            if !query.follow && !follower.behind() {
                 self.tell(&Tell::Done(Done { id: query.id, older: false, cursors: Vec::new() }))?;
                 return Ok(Then::Wait);
             }
-            match asking.asked.recv_timeout(STEP) {
-                Ok(asked) => {
-                    asking.taken();
-                    return Ok(Then::Next(asked));
-                }
-                Err(RecvTimeoutError::Timeout) => {}
-                Err(RecvTimeoutError::Disconnected) => return Ok(Then::End),
+            if let Some(then) = asking.next() {
+                return Ok(then);
             }
+            pace.wait_for(&follower, SIGN);
         }
     }
 

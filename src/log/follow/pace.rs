@@ -24,6 +24,7 @@ pub struct Pace {
     /// What may have changed before it was watched.
     unwatched: Woken,
     looked: Duration,
+    rest: Duration,
 }
 
 impl Pace {
@@ -37,7 +38,13 @@ impl Pace {
             woken: Woken::Names,
             unwatched: Woken::Not,
             looked: Duration::ZERO,
+            rest: REST,
         }
+    }
+
+    /// The same, for a reader who takes what comes no more often than this.
+    pub fn resting(self, rest: Duration) -> Pace {
+        Pace { rest, ..self }
     }
 
     /// What is new: [`Follower::poll`].
@@ -61,6 +68,11 @@ impl Pace {
 
     /// Waits until there may be something new, or somebody rings.
     pub fn wait(&mut self, follower: &Follower) {
+        self.wait_for(follower, SURE);
+    }
+
+    /// The same, and for so long at most.
+    pub fn wait_for(&mut self, follower: &Follower, limit: Duration) {
         let now = self.began.elapsed();
         if follower.behind() {
             self.woken = Woken::Files;
@@ -71,13 +83,13 @@ impl Pace {
             self.woken = unwatched;
             return;
         }
-        if let Some(rest) = (self.looked + REST).checked_sub(now) {
+        if let Some(rest) = (self.looked + self.rest).checked_sub(now) {
             std::thread::sleep(rest);
         }
         let most = if self.is_told { SURE } else { LOOK };
         let due = follower.due().map_or(most, |due| due.saturating_sub(self.began.elapsed()).min(most));
-        self.woken = self.watch.wait(due);
-        if self.woken == Woken::Not && due == most {
+        self.woken = self.watch.wait(due.min(limit));
+        if self.woken == Woken::Not && self.began.elapsed() >= self.looked + most {
             self.woken = Woken::Names;
         }
     }
