@@ -66,7 +66,7 @@ fn line(n: u64, cmtrace: bool) -> String {
             "<![LOG[{text}]LOG]!><time=\"09:30:00.000+000\" date=\"11-30-2026\" component=\"pcm\" context=\"\" type=\"1\" thread=\"1\" file=\"\">\n"
         )
     } else {
-        format!("{text}  $$<pcm><Mon Nov 30 09:30:00.000 2026 UTC><thread=1>\n")
+        format!("[11/30/26 09:30:00] Package Command Manager ==> {text}\n")
     }
 }
 
