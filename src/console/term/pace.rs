@@ -44,7 +44,10 @@ impl Pace {
     /// slow line will have carried it.
     pub fn due(&self, wanted: Wanted, line: Option<(Instant, Instant)>, now: Instant) -> Instant {
         let refilled = self.refilled.unwrap_or(now);
-        let free = if self.left > 0 { now } else { refilled + self.refill };
+        // News leave one frame to the keys: who presses one while a log rushes by waits for none.
+        let kept = u32::from(wanted == Wanted::News && self.burst > 1);
+        let missing = (kept + 1).saturating_sub(self.left);
+        let free = if missing == 0 { now } else { refilled + missing * self.refill };
         match line {
             Some((begun, carried)) if self.slow && wanted == Wanted::News => {
                 free.max(carried + NEWS_LEAVE * carried.saturating_duration_since(begun))
@@ -121,6 +124,25 @@ mod tests {
         let mut pace = Pace::fast();
         pace.drawn(now);
         assert_eq!(pace.due(Wanted::Key, None, now), now);
+    }
+
+    #[test]
+    fn a_key_is_drawn_at_once_while_news_rush_and_there_are_no_more_frames_for_it() {
+        let start = Instant::now();
+        let (mut pace, mut times) = (Pace::fast(), Vec::new());
+        for ms in 0..3000 {
+            let now = start + Duration::from_millis(ms);
+            pace.refill_until(now);
+            let is_key = ms % 101 == 100;
+            let wanted = if is_key { Wanted::Key } else { Wanted::News };
+            let due = pace.due(wanted, None, now);
+            assert!(!is_key || due <= now, "a key waits at {ms}");
+            if due <= now {
+                pace.drawn(now);
+                times.push(ms);
+            }
+        }
+        assert!((25..=30).contains(&most_in_a_second(&times)), "{}", most_in_a_second(&times));
     }
 
     #[test]
