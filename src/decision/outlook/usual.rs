@@ -1,6 +1,6 @@
 //! How long runs take: what is assumed of it, and the usual times on this machine, from those that succeeded before.
 
-use super::super::model::{Attempt, HistoryView, Inputs};
+use super::super::model::Inputs;
 use crate::clock::{Wall, between};
 use crate::site::ids::PackageId;
 use crate::site::instruction::{Entry, Request};
@@ -35,17 +35,31 @@ impl<'a> UsualTimes<'a> {
     pub fn of(inputs: &Inputs<'a>) -> UsualTimes<'a> {
         let entries = inputs.instructions.file.iter().flat_map(|file| &file.requests);
         let published = entries.filter_map(|entry| match entry {
-            Entry::Good(request) => Some(((request.package_id, &request.command), Vec::new())),
+            Entry::Good(request) => Some((request.package_id, &request.command)),
             Entry::Rejected(_) => None,
         });
-        let mut took: BTreeMap<_, Vec<(Wall, Duration)>> = published.collect();
-        for attempt in succeeded(inputs.history) {
-            let known = took.get_mut(&(attempt.package_id, &attempt.command));
-            if let (Some(known), Some(from), Some(until)) = (known, attempt.started_at, attempt.ended_at) {
-                known.push((until, between(from, until)));
+        let places: BTreeMap<_, usize> = published.zip(0..).collect();
+        let mut took: Vec<Vec<(Wall, Duration)>> =
+            vec![Vec::new(); places.values().max().map_or(0, |n| n + 1)];
+        for attempts in inputs.history.attempts.values() {
+            // Those of one request are nearly always of one command: it is looked up once, not for each of thousands.
+            let mut last = None;
+            for attempt in attempts.iter().filter(|attempt| attempt.state.is_success()) {
+                let which = (attempt.package_id, &attempt.command);
+                let place = match last {
+                    Some((known, place)) if known == which => place,
+                    Some(_) | None => places.get(&which).copied(),
+                };
+                last = Some((which, place));
+                if let (Some(place), Some(from), Some(until)) = (place, attempt.started_at, attempt.ended_at)
+                {
+                    took[place].push((until, between(from, until)));
+                }
             }
         }
-        let usual = took.into_iter().filter_map(|(which, all)| Some((which, median_of_newest(all)?)));
+        let usual = places
+            .into_iter()
+            .filter_map(|(which, place)| Some((which, median_of_newest(std::mem::take(&mut took[place]))?)));
         UsualTimes(usual.collect())
     }
 
@@ -54,10 +68,6 @@ impl<'a> UsualTimes<'a> {
         let usual = self.0.get(&(request.package_id, &request.command));
         usual.copied().unwrap_or_default().min(request.max_run_time)
     }
-}
-
-fn succeeded(history: &HistoryView) -> impl Iterator<Item = &Attempt> {
-    history.attempts.values().flatten().map(|attempt| &**attempt).filter(|attempt| attempt.state.is_success())
 }
 
 fn median_of_newest(mut all: Vec<(Wall, Duration)>) -> Option<Duration> {
