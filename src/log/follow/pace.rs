@@ -24,6 +24,8 @@ pub struct Pace {
     /// What may have changed before it was watched.
     unwatched: Woken,
     looked: Duration,
+    /// How long the last look took, and how long there is none after it.
+    took: Duration,
     rest: Duration,
 }
 
@@ -38,6 +40,7 @@ impl Pace {
             woken: Woken::Names,
             unwatched: Woken::Not,
             looked: Duration::ZERO,
+            took: Duration::ZERO,
             rest: REST,
         }
     }
@@ -50,6 +53,12 @@ impl Pace {
     /// What is new: [`Follower::poll`].
     pub fn poll(&mut self, follower: &mut Follower) -> Vec<Event> {
         self.looked = self.began.elapsed();
+        let events = self.look(follower);
+        self.took = self.began.elapsed().saturating_sub(self.looked);
+        events
+    }
+
+    fn look(&mut self, follower: &mut Follower) -> Vec<Event> {
         if self.is_told && self.woken != Woken::Names {
             return follower.read_on(self.looked);
         }
@@ -83,7 +92,8 @@ impl Pace {
             self.woken = unwatched;
             return;
         }
-        if let Some(rest) = (self.looked + self.rest).checked_sub(now) {
+        // Whoever fills the folder with names all the time gets half of a processor for it at most.
+        if let Some(rest) = (self.looked + self.rest.max(2 * self.took)).checked_sub(now) {
             std::thread::sleep(rest);
         }
         let most = if self.is_told { SURE } else { LOOK };
