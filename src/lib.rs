@@ -61,6 +61,7 @@ pub mod text;
 pub mod testing {
     pub use crate::console::term::Guard;
     pub use crate::console::threads::spawn;
+    pub use crate::host::lock::ExclusiveLock;
     pub use crate::log::view::{indexed, last_with};
 }
 
