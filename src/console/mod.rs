@@ -5,6 +5,7 @@ pub mod drivers;
 pub mod keymap;
 mod lend;
 mod run;
+mod saves;
 pub mod term;
 #[cfg(test)]
 pub(crate) mod tests;

@@ -3,6 +3,7 @@
 use super::app::{App, AppOptions, Event, View};
 use super::drivers::{self, Incoming, ask::Asker, logs, transcript};
 use super::keymap::Keymap;
+use super::saves::{self, Saves};
 use super::term::out::{Out, Sent};
 use super::term::pace::Pace;
 use super::term::{self, Caps, Guard, Screen, leave, leave_dead};
@@ -57,7 +58,8 @@ pub struct Options {
 /// Runs the console until the operator quits it or the terminal is gone.
 ///
 /// # Errors
-/// There is no terminal (exit status 2), a theme or keymap is wrong, or the terminal fails.
+/// There is no terminal (exit status 2), a theme or keymap is wrong, the terminal fails, or something was not saved that was being
+/// saved when the operator quit.
 pub fn run(
     options: Options,
     ask: Arc<dyn AskAll>,
@@ -129,6 +131,8 @@ pub fn run(
         discard,
         save,
         evidence,
+        saves: Saves::default(),
+        quits: false,
         out,
         pace,
         resumed: None,
@@ -150,10 +154,16 @@ pub fn run(
     );
     console.keys = Some(drivers::keys::start(&to, rate.is_some()).map_err(failed)?);
     let _ = to.send(Incoming::Event(Event::Resize(width, height)));
-    let ended = console.turn(&from);
+    let ended = console.turn(&from).and_then(|()| console.end_saves(&from));
     durable::abandon();
     match ended {
-        Ok(()) => Ok(()),
+        Ok(not) => match saves::not_saved(&not) {
+            None => Ok(()),
+            Some(failure) => {
+                leave();
+                Err(failure)
+            }
+        },
         // Whoever took the terminal away wants no message on it.
         Err(_) if signals::terminal_gone() => {
             leave_dead();

@@ -3,11 +3,13 @@
 
 use super::app::rollout::wire::Wish;
 use super::app::whole::Ask;
-use super::app::{App, Effect, Event};
+use super::app::{App, Effect, Event, contexts};
 use super::drivers::afar::Hands;
 use super::drivers::clipboard::{Way, sequence};
 use super::drivers::keys::Keys;
 use super::drivers::{Incoming, ask::Asker, evidence, logs, save};
+use super::keymap::commands::Id;
+use super::saves::{self, Saves};
 use super::term::out::Out;
 use super::term::pace::{Pace, Wanted};
 use super::term::{self, Guard, Screen, leave_dead};
@@ -16,7 +18,9 @@ use crate::clock::System;
 use crate::executor::talk::protocol::Answer;
 use crate::host::signals;
 use crate::rollout::select::Site;
+use crate::safe;
 use crate::site::ids::RequestId;
+use crate::text::SafeText;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender};
 use std::time::{Duration, Instant};
@@ -38,6 +42,10 @@ pub struct Console {
     pub(super) save: Sender<save::Job>,
     /// Has archives about requests made.
     pub(super) evidence: Sender<evidence::Job>,
+    /// What is being saved.
+    pub(super) saves: Saves,
+    /// The operator quits: what is being saved is waited for.
+    pub(super) quits: bool,
     pub(super) out: Out,
     pub(super) pace: Pace,
     /// When Ctrl-Z was last come back from.
@@ -165,7 +173,9 @@ impl Console {
             self.cleared();
             return Ok(false);
         }
+        self.saves.end(&event);
         for effect in self.app.update(event) {
+            self.saves.begin(&effect);
             match effect {
                 Effect::Ask { id, question, label } => {
                     tracing::trace!("{label}");
@@ -238,10 +248,45 @@ impl Console {
                     self.resumed = Some(Instant::now());
                     self.cleared();
                 }
-                Effect::Quit => return Ok(true),
+                Effect::Quit => {
+                    self.quits = true;
+                    return Ok(true);
+                }
             }
         }
         Ok(false)
+    }
+
+    /// Once nothing more is done: waits a moment for what is being saved, where the operator quits. What was not saved.
+    ///
+    /// # Errors
+    /// A frame cannot be made.
+    pub fn end_saves(&mut self, from: &Receiver<Incoming>) -> std::io::Result<Vec<SafeText>> {
+        let many = self.saves.count();
+        // Where the terminal is gone, nobody is there who could be told.
+        if many == 0 || !self.quits {
+            return Ok(Vec::new());
+        }
+        let files = if many == 1 { "a file is".to_owned() } else { format!("{many} files are") };
+        let end = self.app.key_of(Id::Interrupt);
+        let _ = self.app.update(Event::Said {
+            text: safe!("{files} being saved, then the console ends; {end} does not wait"),
+            error: false,
+        });
+        if self.out.is_free() {
+            self.draw()?;
+        }
+        let app = &self.app;
+        Ok(self.saves.wait(from, saves::PATIENCE, |incoming| match incoming {
+            Incoming::Event(Event::Key(key, _))
+                if app.options.keymap.command(key, contexts(app)) == Some(Id::Interrupt) =>
+            {
+                None
+            }
+            Incoming::Event(event) => Some(event),
+            Incoming::Gone | Incoming::Terminate => None,
+            Incoming::Resized | Incoming::Continued | Incoming::Out => Some(Event::Tick(System::now())),
+        }))
     }
 
     /// The terminal was just taken again, with whatever size it has by now.

@@ -56,6 +56,11 @@ pub fn data_at(file: &File, at: u64) -> io::Result<Option<u64>> {
     sys::tail::data_at(file, at)
 }
 
+/// Whether a file that is open was deleted, as far as the system tells.
+pub fn has_no_name(file: &File) -> bool {
+    sys::tail::has_no_name(file)
+}
+
 /// Why a wait is over.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Woken {
@@ -86,10 +91,22 @@ impl Watch {
     }
 
     /// Watches from now on which names are in these folders, what stands in these files, and in these that are open; and
-    /// nothing else. Whether the system tells of all of it: it does not of what is on a server, behind a symbolic link or not
-    /// there, nor on Windows.
+    /// nothing else. Whether the system tells of all of it: it does not of what is on a server or on a file system that is not
+    /// known to be this machine's alone, behind a symbolic link or not there, nor on Windows.
     pub fn set(&mut self, folders: &[PathBuf], files: &[PathBuf], open: &[&File]) -> bool {
         self.0.set(folders, files, open)
+    }
+
+    /// Which names were removed from the folders that are watched since the last question, each as often as it was; None: not all
+    /// that were are known.
+    pub fn removed(&mut self) -> Option<Vec<PathBuf>> {
+        self.0.removed()
+    }
+
+    /// How many files and folders are watched.
+    #[cfg(all(test, unix))]
+    pub fn count(&self) -> usize {
+        self.0.count()
     }
 
     /// Waits until something that is watched has changed, somebody rings, or for so long.

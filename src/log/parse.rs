@@ -43,6 +43,11 @@ impl Parser {
         self.base = at.wrapping_sub(self.spans.given_of_file().unwrap_or(0));
     }
 
+    /// So many zeros are not pushed: there is a hole in the file.
+    pub fn skips(&mut self, zeros: u64) {
+        self.base = self.base.wrapping_add(zeros);
+    }
+
     /// What is pushed next begins with a record, not with the rest of one.
     pub fn begins_with_a_record(&mut self) {
         self.spans.begins_with_a_record();

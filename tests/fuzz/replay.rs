@@ -1,5 +1,6 @@
 //! Every target on stable Rust: over its corpus, and over mutations that follow from a seed. `PCM_FUZZ=n` makes n
-//! mutations of each file instead of a hundred.
+//! mutations of each file instead of a hundred, `PCM_FUZZ_TOTAL=n` as many of all files of a target together, `PCM_FUZZ_FIRST=n` begins
+//! with another seed, and `PCM_FUZZ_ONLY=log,log_search` takes these targets alone.
 
 use super::TARGETS;
 use std::fs;
@@ -74,19 +75,26 @@ fn corpus(target: &str) -> Vec<PathBuf> {
 
 #[test]
 fn no_reader_breaks_its_rules_on_its_corpus_and_what_comes_of_it() {
-    let rounds = std::env::var("PCM_FUZZ").ok().and_then(|n| n.parse().ok()).unwrap_or(100);
-    for (name, target) in TARGETS {
+    let told = |name: &str| std::env::var(name).ok().and_then(|n| n.parse::<u64>().ok());
+    let first = told("PCM_FUZZ_FIRST").unwrap_or(1).max(1);
+    let only = std::env::var("PCM_FUZZ_ONLY").unwrap_or_default();
+    let wanted = |name: &str| only.is_empty() || only.split(',').any(|one| one == name);
+    for (name, target) in TARGETS.iter().filter(|(name, _)| wanted(name)) {
         let files = corpus(name);
         assert!(!files.is_empty(), "{name} has no corpus");
+        let many = files.len() as u64;
+        let rounds =
+            told("PCM_FUZZ_TOTAL").map_or(told("PCM_FUZZ").unwrap_or(100), |total| total.div_ceil(many));
         for file in files {
             let seed = fs::read(&file).unwrap();
             target(&seed);
-            for n in 1..=rounds {
+            for n in first..first + rounds {
                 let bytes = mutated(&seed, &mut Dice(n));
                 let tried = std::panic::catch_unwind(|| target(&bytes));
                 assert!(tried.is_ok(), "{}, mutation {n}: {}", file.display(), bytes.escape_ascii());
             }
         }
+        println!("fuzz: {name}: {} executions", many * (rounds + 1));
     }
 }
 

@@ -295,3 +295,28 @@ fn no_size_makes_it_panic() {
     console.wait("LOGGED ON");
     assert_eq!(console.quit('q'), 0);
 }
+
+#[test]
+fn who_saves_and_quits_at_once_has_what_was_saved_or_is_told_that_it_was_not() {
+    let (site, _service) = still(3);
+    for whole in [false, true] {
+        let path = site.path(if whole { "whole.txt" } else { "newest.txt" });
+        for exists in [false, true] {
+            let mut console = console(&site);
+            console.keys("3");
+            console.wait("LOG PACMAN.LOG");
+            if whole {
+                console.keys("o");
+                console.wait("WHOLE FILE");
+            }
+            console.keys("S");
+            console.wait("SAVE log");
+            console.keys(&format!("\x15{}\rq", path.display()));
+            assert_eq!(console.wait_exit(), u32::from(exists), "{whole} {exists}");
+            is_restored(&console);
+            let screen = console.screen().replace('\n', "");
+            assert_eq!(screen.contains("exists, nothing was written"), exists, "{screen}");
+            assert!(std::fs::read_to_string(&path).unwrap().lines().count() > 2);
+        }
+    }
+}

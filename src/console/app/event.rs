@@ -80,6 +80,15 @@ pub enum Event {
         /// It did not work.
         error: bool,
     },
+    /// What became of an [`Effect::Save`].
+    Saved {
+        /// Its path, as it was typed.
+        path: String,
+        /// What is to be said of it.
+        said: SafeText,
+        /// Nothing was written.
+        error: bool,
+    },
     /// The left button of the mouse went down here.
     Click {
         /// Column.
@@ -133,7 +142,7 @@ pub enum Effect {
     /// Give the terminal to the merged log of these machines of the site, those that have a host name; answered by
     /// [`Event::Said`].
     Logs(Vec<(MachineId, Option<SafeText>)>),
-    /// Write these lines to a new file; answered by [`Event::Said`]. Never over one that exists.
+    /// Write these lines to a new file; answered by [`Event::Saved`]. Never over one that exists.
     Save {
         /// As it was typed.
         path: String,

@@ -9,6 +9,7 @@ use super::overlay::Overlay;
 use super::state::App;
 use super::transcript::Transcript;
 use super::view::{Focus, View};
+use super::whole::What;
 use crate::console::keymap::Key;
 use crate::console::keymap::commands::Id;
 use crate::safe;
@@ -79,6 +80,10 @@ impl App {
             }
             Event::Said { text, error } => {
                 self.say(text, error);
+                Vec::new()
+            }
+            Event::Saved { said, error, .. } => {
+                self.say(said, error);
                 Vec::new()
             }
             Event::Click { x, y, at } => {
@@ -185,7 +190,11 @@ impl App {
         }
         // Enter after a pattern keeps what is looked for.
         let keeps = key == Key::Enter && self.typing();
-        let mut effects = if keeps { Vec::new() } else { self.stop_waiting() };
+        // Who quits is kept until what is being saved is written: that must not end it.
+        let saves = self.looking.as_ref().is_some_and(|looking| matches!(looking.what, What::Save(_)));
+        let command = || self.options.keymap.command(key, contexts(self));
+        let quits = saves && !self.typing() && matches!(command(), Some(Id::Quit | Id::Interrupt));
+        let mut effects = if keeps || quits { Vec::new() } else { self.stop_waiting() };
         effects.extend(if self.typing() {
             self.typed(key)
         } else {

@@ -27,11 +27,11 @@ pub fn start(to: &Sender<Incoming>) -> Result<Sender<Job>> {
     let to = to.clone();
     spawn("save", move || {
         for (path, lines) in wanted {
-            let (text, error) = match write(&path, &lines) {
+            let (said, error) = match write(&path, &lines) {
                 Ok(saved) => (saved.words(), false),
                 Err(e) => (safe!("save: {}", why_not(&path, &e)), true),
             };
-            if !send(&to, Event::Said { text, error }) {
+            if !send(&to, Event::Saved { path, said, error }) {
                 return;
             }
         }

@@ -81,6 +81,11 @@ pub fn draw(app: &App, canvas: &mut Canvas, area: Rect) {
             "  the arrows choose, up and down those with errors  Enter goes there  Esc stays",
             Scope::Footer,
         ),
+        // What is typed there is text, and no key does what it does otherwise.
+        None if app.log_pane().going => Line::of("  Enter goes there  Esc stays", Scope::Footer),
+        None if app.log_pane().typing.is_some() => {
+            Line::of("  Enter keeps the search  Esc drops it", Scope::Footer)
+        }
         Some(Overlay::Filters(_)) => {
             Line::of("  Enter adds what is typed  Delete takes the selected away  Esc closes", Scope::Footer)
         }

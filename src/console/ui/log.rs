@@ -187,8 +187,13 @@ fn titles(app: &App, pane: &LogPane, focus: bool, width: u16) -> (Line, Vec<Line
         right.push(&said, scope);
         return (title, [Some(right), alone, Some(Line::of(said, scope))].into_iter().flatten().collect());
     }
+    // Where the rest can be had from here, by which key.
+    let rest = match app.view {
+        View::Log => safe!("{} shows the file whole", app.key_of(Id::WholeFile)),
+        _ => "the rest is in the file".into(),
+    };
     if pane.dropped() > 0 {
-        right.push(safe!("{sep}newest {all} lines, the rest is in the file"), Scope::Dim);
+        right.push(safe!("{sep}newest {all} lines, {rest}"), Scope::Dim);
         return (title, vec![right]);
     }
     let newest = if pane.more().is_some() { "the newest " } else { "" };
@@ -198,7 +203,7 @@ fn titles(app: &App, pane: &LogPane, focus: bool, width: u16) -> (Line, Vec<Line
         }
         _ if shown < all => right.push(safe!("{sep}{shown} of {newest}{all} lines"), Scope::Dim),
         Some(true) => right.push(safe!("{sep}newest {all} lines, go up for older"), Scope::Dim),
-        Some(false) => right.push(safe!("{sep}newest {all} lines, the rest is in the file"), Scope::Dim),
+        Some(false) => right.push(safe!("{sep}newest {all} lines, {rest}"), Scope::Dim),
         None => {}
     }
     (title, vec![right])

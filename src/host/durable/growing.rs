@@ -50,7 +50,8 @@ impl Growing {
         self.unfinished.file.open().as_mut().ok_or_else(ends)?.write_all(bytes)
     }
 
-    /// Gives it its name, durably.
+    /// Gives it its name, durably. In a folder that this account may write to but not read, its name is on disk whenever the system
+    /// writes it there: the file itself is.
     ///
     /// # Errors
     /// [`io::ErrorKind::AlreadyExists`] where there is such a file by now, which is left as it is; any failure to sync or rename, and
@@ -68,11 +69,15 @@ impl Growing {
             Err(e) if e.kind() == io::ErrorKind::Unsupported => self.copy()?,
             other => other?,
         }
-        let done = sync_dir(folder_of(&self.path));
-        if done.is_err() {
-            let _ = fs::remove_file(&self.path);
+        match sync_dir(folder_of(&self.path)) {
+            // It has to be opened to be synced, which takes the right to read it.
+            Err(e) if e.kind() == io::ErrorKind::PermissionDenied => Ok(()),
+            Err(e) => {
+                let _ = fs::remove_file(&self.path);
+                Err(e)
+            }
+            Ok(()) => Ok(()),
         }
-        done
     }
 
     /// Makes it exclusively, where a file server cannot rename so.
@@ -176,12 +181,16 @@ impl All {
         if !nothing {
             let all = Arc::clone(self);
             // Nothing can be done about one that hangs, and nobody is left to be told.
-            let _ = threads::within("abandon", patience, move || {
+            let removed = threads::within("abandon", patience, move || {
                 all.remove();
                 let making = |state: &mut State| state.making > 0;
                 drop(all.made.wait_while(all.state(), making).unwrap_or_else(PoisonError::into_inner));
                 all.remove();
             });
+            // Without a thread to spare it is done here.
+            if removed.is_err_and(|e| e.kind() != io::ErrorKind::TimedOut) {
+                self.remove();
+            }
         }
     }
 
@@ -263,6 +272,37 @@ mod tests {
         });
         assert_eq!(failed.unwrap_err().to_string(), "no sync");
         assert_eq!(names(dir.path()), ["evidence"]);
+        // A folder in which one may make files and not see which there are.
+        let blind = grown("letter").keep_synced_by(|_| Err(io::ErrorKind::PermissionDenied.into()));
+        blind.unwrap();
+        assert_eq!(fs::read(dir.path().join("letter")).unwrap(), b"all of it");
+        assert_eq!(names(dir.path()).len(), 2);
+    }
+
+    #[test]
+    fn without_a_thread_to_spare_what_grows_is_gone_as_well() {
+        let dir = tempfile::tempdir().unwrap();
+        let all = Arc::<All>::default();
+        let _growing = Growing::among(&all, &dir.path().join("part")).unwrap();
+        threads::tests::without(|| all.abandon(Duration::from_secs(60)));
+        assert!(names(dir.path()).is_empty());
+    }
+
+    #[test]
+    fn what_cannot_be_written_to_its_end_leaves_nothing_behind() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut growing = Growing::new(&dir.path().join("part")).unwrap();
+        growing.write(b"a part").unwrap();
+        // What is written is closed already: its end cannot be written.
+        drop(growing.unfinished.file.open().take());
+        assert!(growing.keep().is_err());
+        // Its folder is gone, and with it the name that it was to get.
+        let gone = dir.path().join("gone");
+        fs::create_dir(&gone).unwrap();
+        let growing = Growing::new(&gone.join("part")).unwrap();
+        fs::remove_file(&growing.unfinished.file.path).unwrap();
+        assert!(growing.keep().is_err());
+        assert!(names(dir.path()) == ["gone"] && names(&gone).is_empty());
     }
 
     #[test]

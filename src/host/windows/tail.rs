@@ -31,6 +31,11 @@ pub fn data_at(_file: &File, at: u64) -> io::Result<Option<u64>> {
     Ok(Some(at))
 }
 
+/// It keeps its name as long as it is open.
+pub fn has_no_name(_file: &File) -> bool {
+    false
+}
+
 /// Whether somebody has rung since the last wait.
 type Rung = Arc<(Mutex<bool>, Condvar)>;
 
@@ -47,6 +52,11 @@ impl Watch {
     /// Files are looked at from time to time here: a writer's handle may be told of only when it is closed.
     pub fn set(&mut self, _folders: &[PathBuf], _files: &[PathBuf], _open: &[&File]) -> bool {
         false
+    }
+
+    /// Nothing is told here.
+    pub fn removed(&mut self) -> Option<Vec<PathBuf>> {
+        None
     }
 
     pub fn wait(&mut self, most: Duration) -> Woken {

@@ -2,10 +2,11 @@
 //! made again, rewritten in place at the same size. Loses and doubles nothing, or says that it may have (PROMISES.md,
 //! P17). Called by the console and `pcm log`, which call [`Follower::poll`] again and again.
 //!
-//! `one` reads a single file and notices that what it has read is no longer there, by its `print`; `patterns` lists names; `names` decides
-//! which file is which; `resume` goes on where another follower was cut off, by its `cursor`s; `pace` looks when there is
-//! something to see.
+//! `one` reads a single file and notices that what it has read is no longer there, by its `print`; `copies` finds where that
+//! went; `patterns` lists names; `names` decides which file is which; `resume` goes on where another follower was cut off, by its
+//! `cursor`s; `pace` looks when there is something to see.
 
+mod copies;
 mod cursor;
 mod names;
 mod one;
@@ -19,11 +20,11 @@ pub use pace::Pace;
 pub use patterns::{Patterns, is_packed, rotated};
 
 use super::{Record, Zoned, merge};
-use crate::host::tail::{self, FileId};
+use crate::host::tail::FileId;
 use crate::text::SafeText;
-use names::TakenUp;
-use one::{Followed, Relation, Step};
-use print::Print;
+use copies::Copied;
+use names::{Beside, TakenUp};
+use one::{Followed, Step};
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::fs::File;
 use std::path::{Path, PathBuf};
@@ -43,6 +44,8 @@ const NAMES: Duration = Duration::from_millis(250);
 const MOST_FILES: usize = 256;
 /// So many that have lost their names are read on.
 const MOST_RETIRED: usize = 64;
+/// Of so many files it is told that they cannot be read.
+const MOST_PROBLEMS: usize = 100;
 /// So many copies are looked at for the next one that is made over them.
 const MOST_COPIES: usize = 8;
 /// So much text of older records is told at once.
@@ -53,8 +56,8 @@ const OLDER_BYTES: usize = 1 << 20;
 pub enum Event {
     /// A record.
     Record(Record),
-    /// The file was rotated, renamed or removed; all that was written to it has been read. What follows under its name
-    /// is a new file.
+    /// The file was rotated, renamed, removed, or copied and cut; all that was written to it has been read. What follows under
+    /// its name is a new file.
     Rotated {
         /// Which.
         file: SafeText,
@@ -76,25 +79,6 @@ pub enum Event {
     },
 }
 
-/// A copy of what is being followed. It is not told again, but held open, so that its identity stays its own.
-struct Copied {
-    path: PathBuf,
-    id: FileId,
-    file: File,
-    /// What of it is known to be a copy.
-    print: Print,
-}
-
-/// Whether a file that was written over is a copy of another one.
-enum Again {
-    /// It is.
-    Copy,
-    /// The next look will tell.
-    Perhaps,
-    /// It is not.
-    No,
-}
-
 /// Follows the files of some patterns.
 pub struct Follower {
     patterns: Patterns,
@@ -106,7 +90,7 @@ pub struct Follower {
     /// How rotated forms of the files begin, by folder.
     stems: HashSet<(PathBuf, String)>,
     /// What stood beside the files at the last poll.
-    beside: HashSet<FileId>,
+    beside: HashSet<Beside>,
     queue: VecDeque<Event>,
     problems: HashMap<PathBuf, String>,
     behind: bool,
@@ -118,8 +102,12 @@ pub struct Follower {
     is_stale: bool,
     /// A file was found of which too little is known.
     waits: bool,
+    /// More new files were found than are taken up at once.
+    is_crowded: bool,
     /// What was found at that time.
     paths: Vec<PathBuf>,
+    /// How often more each name was removed than is known of files that had it, and whether that was so at the last look.
+    removed: HashMap<PathBuf, (i64, bool)>,
     /// Records that were not told were in a file that is not followed any more.
     lost_older: bool,
 }
@@ -135,7 +123,11 @@ impl Follower {
         follower.remember_stems(&paths);
         for path in paths {
             let Ok(Some(id)) = follower.identity(&path) else { continue };
-            if follower.files.iter().any(|f| f.id == id) || follower.files.len() >= MOST_FILES {
+            if follower.files.iter().any(|f| f.id == id) {
+                continue;
+            }
+            if follower.files.len() >= MOST_FILES {
+                follower.too_many(&path);
                 continue;
             }
             match Followed::open_last(&path, &follower.zone, last) {
@@ -170,7 +162,9 @@ impl Follower {
             names: Duration::ZERO,
             is_stale: true,
             waits: false,
+            is_crowded: false,
             paths: Vec::new(),
+            removed: HashMap::new(),
             lost_older: false,
         }
     }
@@ -198,9 +192,13 @@ impl Follower {
     pub fn poll(&mut self, now: Duration) -> Vec<Event> {
         (self.now, self.behind) = (now, false);
         (self.names, self.is_stale, self.waits) = (now, false, false);
+        self.forget_problems();
         let names = self.sort_names();
         let mut budget = POLL_BYTES;
         self.read_all(&mut budget);
+        for path in names.unseen {
+            self.queue.push_back(Event::Truncated { file: one::name_of(&path), copy: None });
+        }
         for found in names.between {
             let id = found.id;
             match self.take_up(found) {
@@ -210,7 +208,7 @@ impl Follower {
                     self.read_one(last, &mut budget);
                 }
                 TakenUp::Not => {}
-                TakenUp::Later => self.later(id),
+                TakenUp::Later => self.later(&HashSet::from([id])),
             }
         }
         for found in names.fresh {
@@ -218,16 +216,16 @@ impl Follower {
             match self.take_up(found) {
                 TakenUp::Followed => self.read_one(self.files.len() - 1, &mut budget),
                 TakenUp::Not => {}
-                TakenUp::Later => self.later(id),
+                TakenUp::Later => self.later(&HashSet::from([id])),
             }
         }
         self.drop_retired();
         self.queue.drain(..).collect()
     }
 
-    /// It is looked at again as if it were new.
-    fn later(&mut self, id: FileId) {
-        self.beside.remove(&id);
+    /// They are looked at again as if they were new.
+    fn later(&mut self, ids: &HashSet<FileId>) {
+        self.beside.retain(|(id, _)| !ids.contains(id));
         self.waits = true;
     }
 
@@ -240,9 +238,15 @@ impl Follower {
     /// what cannot be known yet.
     pub fn due(&self) -> Option<Duration> {
         let waits = |file: &Followed| file.retired.is_some() && !file.copied;
-        let names = self.is_stale || !self.small.is_empty() || self.files.iter().any(waits);
+        let names =
+            self.is_stale || self.is_crowded || !self.small.is_empty() || self.files.iter().any(waits);
         let names = names.then_some(self.names + NAMES);
         self.files.iter().filter_map(Followed::due).chain(names).min()
+    }
+
+    /// Whether names were looked at the last time.
+    pub(super) fn has_looked_at_names(&self) -> bool {
+        !self.is_stale
     }
 
     /// Folders whose names count, files by their names, and those that have none any more.
@@ -316,15 +320,38 @@ impl Follower {
     }
 
     fn problem(&mut self, path: &Path, message: &str) {
-        if self.problems.get(path).is_some_and(|said| said == message) {
+        self.problem_of(path, path, message);
+    }
+
+    /// The same; what has the same key and says the same is said once.
+    fn problem_of(&mut self, key: &Path, path: &Path, message: &str) {
+        if self.problems.get(key).is_some_and(|said| said == message) {
             return;
         }
-        // Names come from folders that others write to.
-        if self.problems.len() > 1000 {
-            self.problems.clear();
-        }
-        self.problems.insert(path.to_owned(), message.to_owned());
+        // Names come from folders that others write to: neither are all of them kept in mind, nor is each told again and again.
+        // No file has this path.
+        let (others, folder) = (Path::new(""), path.parent().unwrap_or(path));
+        let (key, path, message) = match self.problems.len() {
+            ..MOST_PROBLEMS => (key, path, message),
+            _ if self.problems.contains_key(others) => return,
+            _ => (others, folder, "more files cannot be read there than are told"),
+        };
+        self.problems.insert(key.to_owned(), message.to_owned());
         self.queue.push_back(Event::Problem { file: one::name_of(path), message: SafeText::new(message) });
+    }
+
+    /// What was said of files that are gone is forgotten, so that there is room for what is to be said of others.
+    fn forget_problems(&mut self) {
+        if self.problems.len() < MOST_PROBLEMS {
+            return;
+        }
+        let others = Path::new("");
+        let is_pattern = |path: &Path| path.to_string_lossy().contains('*');
+        let stays = |path: &Path| path == others || is_pattern(path) || path.symlink_metadata().is_ok();
+        self.problems.retain(|path, _| stays(path));
+        if self.problems.len() < MOST_PROBLEMS / 2 {
+            self.problems.remove(others);
+        }
     }
 
     /// Those that have lost their names first, because what is in them is older, and copies last: what one is a copy of is
@@ -375,6 +402,7 @@ impl Follower {
                 // Its writer does not know yet.
                 file.retired = Some(self.now + GRACE);
             }
+            self.tell_cut(index, false);
             self.queue.extend(records.into_iter().map(Event::Record));
             match step {
                 Ok(Step::Current) => {
@@ -387,6 +415,12 @@ impl Follower {
                             let copy = Some(one::name_of(&file.path));
                             self.queue.push_back(Event::Truncated { file: file.name.clone(), copy });
                         }
+                    }
+                    if let Some(log) = file.copy_of.take() {
+                        let records = file.finish();
+                        self.queue.extend(records.into_iter().map(Event::Record));
+                        let copy = Some(one::name_of(&file.path));
+                        self.queue.push_back(Event::Truncated { file: log, copy });
                     }
                     if std::mem::take(&mut file.renamed) {
                         self.queue.push_back(Event::Rotated { file: file.name.clone() });
@@ -408,135 +442,6 @@ impl Follower {
         *budget -= before - share;
     }
 
-    /// What was read of a file is no longer in it. If a copy of it is at hand, reading goes on there and nothing is lost.
-    fn rewritten(&mut self, index: usize) {
-        if self.files[index].is_copy {
-            // What was read of it stands before whatever is said next.
-            let records = self.files[index].finish();
-            self.queue.extend(records.into_iter().map(Event::Record));
-        }
-        self.tell_passed(index);
-        let stands = self.files[index].as_it_is();
-        match self.copied_again(index) {
-            Again::Copy => return self.set_copied(index, stands),
-            Again::Perhaps => {
-                self.files[index].perhaps = Some(stands);
-                return;
-            }
-            Again::No => {
-                // Whose it is was never seen: what came before it, and after it, may be missing.
-                let file = &mut self.files[index];
-                (file.copied, file.was_unknown) = (false, file.is_copy);
-            }
-        }
-        let file = &mut self.files[index];
-        if let Some(records) = file.cut_at_its_end() {
-            self.queue.extend(records.into_iter().map(Event::Record));
-            self.queue.push_back(Event::Truncated { file: file.name.clone(), copy: None });
-            return;
-        }
-        // What stood in it and was not read yet is in its copy, too.
-        let whole = file.stands.take();
-        let (print, mut parser) = file.start_again(&self.zone, stands);
-        let whole = whole.filter(|whole| whole.offset > print.offset).unwrap_or_else(|| print.clone());
-        let unread = file.take_unread();
-        let (path, name) = (file.path.clone(), file.name.clone());
-        match self.find_copy(&path, &whole) {
-            Some((copy_path, copy, id)) => {
-                self.copies.retain(|copy| copy.id != id);
-                // What was still being read of the copy before, under the same name, is in it no more.
-                if let Some(old) = self.files.iter().position(|f| f.id == id) {
-                    let mut old = self.files.remove(old);
-                    self.lost_older |= old.take_unread().is_some();
-                    self.queue.extend(old.finish().into_iter().map(Event::Record));
-                }
-                let told = Event::Truncated { file: name.clone(), copy: Some(one::name_of(&copy_path)) };
-                let mut copy = Followed::go_on(copy_path, name, copy, id, print, parser);
-                (copy.retired, copy.is_copy) = (Some(self.now + GRACE), true);
-                copy.stands = Some(copy.as_it_is());
-                // In the copy it stands at the same places.
-                copy.set_unread(unread);
-                self.files.push(copy);
-                let mut share = FILE_BYTES;
-                self.read_one(self.files.len() - 1, &mut share);
-                self.queue.push_back(told);
-            }
-            None => {
-                self.lost_older |= unread.is_some();
-                let mut records = Vec::new();
-                parser.finish(&mut records);
-                self.queue.extend(records.into_iter().map(Event::Record));
-                self.queue.push_back(Event::Truncated { file: name, copy: None });
-            }
-        }
-    }
-
-    /// Whether a file that has lost its name, or was the copy of another, was overwritten with the next copy: it is told
-    /// from where it was copied.
-    fn copied_again(&mut self, index: usize) -> Again {
-        let Ok((mut file, len)) = self.files[index].handle() else { return Again::No };
-        let retired = self.files[index].retired.is_some();
-        let mut others: Vec<_> =
-            self.files.iter_mut().enumerate().filter(|(other, _)| *other != index).map(|(_, f)| f).collect();
-        if !retired {
-            // Under a name that is followed, too little to be recognised is told as what it is; and it is no copy of its
-            // own copies.
-            if len < RECOGNISABLE {
-                return Again::No;
-            }
-            others.retain(|other| other.retired.is_none());
-        }
-        let is_copy = others
-            .iter_mut()
-            .any(|o| o.relation_to(&mut file, len) == Relation::Copy || o.was(&mut file, len));
-        if is_copy {
-            return Again::Copy;
-        }
-        // What stands there was not read of it yet, and may be cut before it is.
-        let unread = |o: &mut Followed| {
-            o.retired.is_none() && (!o.print.tells() || o.is_overwritten()) && o.begins_with(&mut file, len)
-        };
-        let perhaps = retired && (len < RECOGNISABLE || others.into_iter().any(unread));
-        if perhaps { Again::Perhaps } else { Again::No }
-    }
-
-    /// It was not known last time whose copy a file is. If it is another one by now, and what stood in it was not told of
-    /// the log either, that is gone.
-    fn tell_passed(&mut self, index: usize) {
-        let Some(passed) = self.files[index].perhaps.take() else { return };
-        let Ok((mut file, _)) = self.files[index].handle() else { return };
-        if !passed.is_in(&mut file) && !self.files.iter().any(|file| file.has_told(&passed)) {
-            self.queue.push_back(Event::Truncated { file: self.files[index].name.clone(), copy: None });
-        }
-    }
-
-    /// It is read no more, as long as nothing else is written over it.
-    fn set_copied(&mut self, index: usize, stands: Print) {
-        let records = self.files[index].finish();
-        self.queue.extend(records.into_iter().map(Event::Record));
-        let this = &mut self.files[index];
-        this.print = stands;
-        (this.copied, this.is_copy) = (true, true);
-        this.retired = Some(if this.retired.is_some() { self.now + GRACE } else { Duration::ZERO });
-    }
-
-    /// The longest of the files beside `path` that begin as the lost one did and hold at least all that was read of it.
-    fn find_copy(&mut self, path: &Path, print: &Print) -> Option<(PathBuf, File, FileId)> {
-        let copies = patterns::siblings(path).into_iter().filter_map(|sibling| {
-            let id = tail::identity_at(&sibling).ok()??;
-            let is_read = |f: &mut Followed| {
-                f.id == id && !f.copied && !(f.retired.is_some() && (f.is_overwritten() || !f.print.tells()))
-            };
-            if self.files.iter_mut().any(is_read) {
-                return None;
-            }
-            let (mut file, id) = tail::open(&sibling).ok()?;
-            let len = file.metadata().ok()?.len();
-            print.is_in(&mut file).then_some((len, sibling, file, id))
-        });
-        copies.max_by_key(|(len, ..)| *len).map(|(_, sibling, file, id)| (sibling, file, id))
-    }
-
     fn drop_retired(&mut self) {
         // Of a log that is rotated all the time those go first that lost their names first.
         let mut until: Vec<Duration> = self.files.iter().filter_map(|file| file.retired).collect();
@@ -549,6 +454,9 @@ impl Follower {
                 file.retired.is_some_and(|until| until <= self.now || until <= least && file.is_read());
             if is_over {
                 self.lost_older |= file.take_unread().is_some();
+                if let Some((cut, _)) = file.take_cut(self.now, true) {
+                    self.queue.push_back(Event::Truncated { file: file.name.clone(), copy: cut.copy });
+                }
             }
             if !is_over {
                 kept.push(file);

@@ -1,11 +1,25 @@
 //! Which file is which: names change, files get other names, copies appear. Called once a poll.
 
 use super::one::{self, Followed, Relation};
+use super::patterns::Stems;
 use super::print::Print;
 use super::{Copied, Event, Follower, GRACE, MOST_FILES, RECOGNISABLE, UNRECOGNISED, patterns};
 use crate::host::tail::{self, FileId};
+use crate::safe;
+use std::collections::HashSet;
 use std::fs::File;
 use std::path::{Path, PathBuf};
+use std::time::SystemTime;
+
+/// So many files are opened in one look of those that nothing is known about: whoever fills a folder with files must not take
+/// all that this process may open.
+const MOST_NEW: usize = 64;
+/// The beginnings of so many names are looked for.
+const MOST_STEMS: usize = 4 * MOST_FILES;
+
+/// Which file stands beside others: its identity, and when it was made, because the number of a file that is gone is given to the
+/// next one.
+pub(super) type Beside = (FileId, Option<SystemTime>);
 
 /// Files that nothing is known about yet. They are open, because their names may be others a moment later.
 pub(super) struct Names {
@@ -13,6 +27,8 @@ pub(super) struct Names {
     pub fresh: Vec<Found>,
     /// Those that were rotated before any poll saw them.
     pub between: Vec<Found>,
+    /// Names of which more files were deleted than any poll saw.
+    pub unseen: Vec<PathBuf>,
 }
 
 /// A file that was found under a name.
@@ -36,19 +52,23 @@ pub(super) enum TakenUp {
 impl Follower {
     /// Finds out which of the files that are followed have which names now, and which names are new.
     pub(super) fn sort_names(&mut self) -> Names {
+        self.is_crowded = false;
+        let (mut empty, mut empty_at) = (HashSet::new(), Vec::new());
         // Before any name is looked at: what is among these and is no longer under its name then, is known to have been
         // rotated by now.
         let before = self.beside();
+        // A name of which nothing can be known at the moment says nothing of its file.
+        let mut unknown = HashSet::new();
         let mut fresh: Vec<Found> = Vec::new();
         let mut absent = Vec::new();
         let mut seen = vec![false; self.files.len()];
         let mut copies_seen = Vec::new();
-        let (paths, mut unsure) = self.candidates();
+        let (paths, unsure) = self.candidates();
         self.remember_stems(&paths);
         self.paths.clone_from(&paths);
         for path in paths {
             let Ok(id) = self.identity(&path) else {
-                unsure.extend(path.parent().map(Path::to_owned));
+                unknown.insert(path.clone());
                 absent.push(path);
                 continue;
             };
@@ -73,6 +93,15 @@ impl Follower {
                     }
                 }
                 seen.resize(self.files.len(), true);
+            } else if self.files.len() + fresh.len() >= MOST_FILES {
+                self.too_many(&path);
+            } else if fresh.len() >= MOST_NEW {
+                // The next look takes it up.
+                self.is_crowded = true;
+            } else if std::fs::metadata(&path).is_ok_and(|meta| meta.len() == 0) {
+                // Nothing says yet what it is.
+                empty.insert(id);
+                empty_at.push(path);
             } else if !fresh.iter().any(|found| found.id == id) {
                 match self.found(path.clone()) {
                     Some(found) => fresh.push(found),
@@ -81,14 +110,19 @@ impl Follower {
             }
         }
         // A folder that cannot be listed at the moment says nothing about its files.
-        let is_sure =
-            |path: &Path| path.parent().is_none_or(|folder| !unsure.iter().any(|other| other == folder));
+        let is_sure = |path: &Path| {
+            !unknown.contains(path)
+                && path.parent().is_none_or(|folder| !unsure.iter().any(|other| other == folder))
+        };
         let unnamed: Vec<(PathBuf, FileId)> = self
             .copies
             .iter()
             .filter(|copy| !copies_seen.contains(&copy.id) && is_sure(&copy.path))
             .map(|copy| (copy.path.clone(), copy.id))
             .collect();
+        let gone = self.copies.iter().filter(|copy| unnamed.iter().any(|(_, id)| *id == copy.id));
+        let deleted = gone.filter(|copy| tail::has_no_name(&copy.file)).map(|copy| &copy.path);
+        deleted.for_each(|path| self.removed.entry(path.clone()).or_default().0 -= 1);
         for (path, id) in unnamed {
             // It may have grown on its own before it lost its name. Under a name that nobody follows it is of no interest.
             if !self.patterns.name(&path) || self.is_still_a_copy(&path, id) {
@@ -100,14 +134,49 @@ impl Follower {
             if !seen && file.retired.is_none() && is_sure(&file.path) {
                 file.renamed = true;
                 file.retired = Some(self.now + GRACE);
+                if tail::has_no_name(file.open()) {
+                    self.removed.entry(file.path.clone()).or_default().0 -= 1;
+                }
             }
         }
-        let between = self.between(&fresh);
+        let unseen = self.unseen();
+        let between = self.between(&fresh, &empty, &empty_at);
         // While a name leads to nothing, its file may just have been rotated: what stands there stays new.
-        let is_open = |path: &Path| absent.iter().any(|name| begins_as(name, path));
-        let known = before.into_iter().filter(|(id, path)| self.beside.contains(id) || !is_open(path));
+        let mut open = Stems::default();
+        for name in &absent {
+            if let (Some(folder), Some(stem)) = (name.parent(), name.file_stem()) {
+                open.add(folder, &stem.to_string_lossy());
+            }
+        }
+        let known = before.into_iter().filter(|(id, path)| self.beside.contains(id) || !open.begin(path));
         self.beside = known.map(|(id, _)| id).collect();
-        Names { fresh, between }
+        if !empty.is_empty() {
+            self.later(&empty);
+        }
+        Names { fresh, between, unseen }
+    }
+
+    /// These names were removed since names were looked at last, each as often as it stands here; None: not all that were are
+    /// known.
+    pub(super) fn were_removed(&mut self, paths: Option<Vec<PathBuf>>) {
+        let Some(paths) = paths else { return self.removed.clear() };
+        for path in paths {
+            // Of a name under which nothing was ever followed nobody expects anything.
+            let is_log = self.files.iter().any(|file| file.followed_as == path || file.path == path);
+            if is_log && self.patterns.name(&path) {
+                self.removed.entry(path).or_default().0 += 1;
+            }
+        }
+    }
+
+    /// Names that were removed more often than is explained by the files that had them: one was made, written to and deleted
+    /// before anybody looked.
+    fn unseen(&mut self) -> Vec<PathBuf> {
+        let more = self.removed.iter().filter(|(_, (more, _))| *more > 0).map(|(path, _)| path.clone());
+        let unseen: Vec<PathBuf> = more.collect();
+        // Of what was seen before it was told, the next look is told.
+        self.removed.retain(|_, (more, before)| *more < 0 && !std::mem::replace(before, true));
+        unseen
     }
 
     fn found(&mut self, path: PathBuf) -> Option<Found> {
@@ -125,56 +194,72 @@ impl Follower {
     /// Names after which rotated forms are called, with their folders: every name that ever matched.
     pub(super) fn remember_stems(&mut self, paths: &[PathBuf]) {
         // Rotated files may match as well, and their names never come again.
-        if self.stems.len() > 4 * MOST_FILES {
+        if self.stems.len() >= MOST_STEMS {
             self.stems.clear();
         }
-        for path in paths.iter().chain(self.patterns.plain()) {
-            if let (Some(folder), Some(stem)) = (path.parent(), path.file_stem()) {
+        let followed = self.files.iter().map(|file| &file.followed_as);
+        for path in self.patterns.plain().chain(followed).chain(paths) {
+            if self.stems.len() < MOST_STEMS
+                && let (Some(folder), Some(stem)) = (path.parent(), path.file_stem())
+            {
                 self.stems.insert((folder.to_owned(), stem.to_string_lossy().into_owned()));
             }
         }
     }
 
     /// Files that stand where rotation puts those that are followed.
-    pub(super) fn beside(&self) -> Vec<(FileId, PathBuf)> {
-        let stems: Vec<_> = self.stems.iter().cloned().collect();
-        patterns::beginning_with(&stems)
-            .into_iter()
-            .filter_map(|path| Some((tail::identity_at(&path).ok()??, path)))
-            .collect()
+    pub(super) fn beside(&mut self) -> Vec<(Beside, PathBuf)> {
+        let mut stems = Stems::default();
+        self.stems.iter().for_each(|(folder, stem)| stems.add(folder, stem));
+        let (paths, full) = patterns::beginning_with(&stems);
+        for folder in full {
+            self.problem_of(&folder.join("*"), &folder, patterns::TOO_MANY);
+        }
+        paths.into_iter().filter_map(|path| Some((beside_at(&path)?, path))).collect()
+    }
+
+    /// Of the files that nothing is known about more are there than can be followed.
+    pub(super) fn too_many(&mut self, path: &Path) {
+        let folder = path.parent().unwrap_or(path).to_owned();
+        self.problem(&folder, &format!("more than {MOST_FILES} files match: not all of them are followed"));
     }
 
     /// Files that had a followed name for so short a time that no poll saw them under it: they are new, stand beside it,
-    /// and it leads to another file than before.
-    fn between(&mut self, fresh: &[Found]) -> Vec<Found> {
+    /// and it leads to another file than before. Of more than are opened at once the newest.
+    fn between(&mut self, fresh: &[Found], empty: &HashSet<FileId>, empty_at: &[PathBuf]) -> Vec<Found> {
         let changed = self.files.iter().filter(|f| f.renamed).map(|f| &f.followed_as);
-        let changed: Vec<PathBuf> = changed.chain(fresh.iter().map(|found| &found.path)).cloned().collect();
-        let mut stems: Vec<_> = self.stems.iter().cloned().collect();
-        stems.retain(|(folder, stem)| {
-            changed.iter().any(|path| {
-                path.parent() == Some(folder)
-                    && path.file_stem().is_some_and(|other| other.to_string_lossy() == *stem)
-            })
-        });
-        let mut between: Vec<Found> = Vec::new();
-        // What has a followed name now is looked at as such.
-        let mut paths = patterns::beginning_with(&stems);
-        paths.retain(|path| !self.patterns.name(path));
-        for path in paths {
-            let Ok(Some(id)) = tail::identity_at(&path) else { continue };
-            let known = self.beside.contains(&id)
-                || fresh.iter().chain(&between).any(|found| found.id == id)
-                || self.files.iter().any(|f| f.id == id)
-                || self.copies.iter().any(|copy| copy.id == id);
-            if !known {
-                between.extend(self.found(path));
+        let new = fresh.iter().map(|found| &found.path).chain(empty_at);
+        let changed: Vec<PathBuf> = changed.chain(new).cloned().collect();
+        let mut stems = Stems::default();
+        for path in &changed {
+            if let (Some(folder), Some(stem)) = (path.parent(), path.file_stem()) {
+                let stem = (folder.to_owned(), stem.to_string_lossy().into_owned());
+                if self.stems.contains(&stem) {
+                    stems.add(folder, &stem.1);
+                }
             }
         }
-        // The older first.
-        between.sort_by_key(|found| {
-            (found.file.metadata().and_then(|meta| meta.modified()).ok(), found.path.clone())
-        });
-        between
+        let mut known: HashSet<FileId> =
+            fresh.iter().map(|found| found.id).chain(empty.iter().copied()).collect();
+        known.extend(self.files.iter().map(|file| file.id).chain(self.copies.iter().map(|copy| copy.id)));
+        // What has a followed name now is looked at as such. The older first.
+        let mut paths = patterns::beginning_with(&stems).0;
+        paths.retain(|path| !self.patterns.name(path));
+        let written = |path: &PathBuf| std::fs::metadata(path).and_then(|meta| meta.modified()).ok();
+        paths.sort_by_cached_key(|path| (written(path), path.clone()));
+        let is_new = |path: &PathBuf| {
+            beside_at(path).is_some_and(|one| !self.beside.contains(&one) && known.insert(one.0))
+        };
+        let mut between: Vec<PathBuf> = paths.into_iter().filter(is_new).collect();
+        let room = MOST_FILES.saturating_sub(self.files.len() + fresh.len()).min(MOST_NEW);
+        if let Some(surplus) = between.len().checked_sub(room).filter(|surplus| *surplus > 0) {
+            // Each time that is something that is missing.
+            let message = safe!("{surplus} files were rotated here between two looks that are not read");
+            let folder = one::name_of(between[0].parent().unwrap_or(&between[0]));
+            self.queue.push_back(Event::Problem { file: folder, message });
+            between.drain(..surplus);
+        }
+        between.into_iter().filter_map(|path| self.found(path)).collect()
     }
 
     /// What there may be to follow, and the folders of which that is not known at the moment.
@@ -269,7 +354,7 @@ impl Follower {
             }
         }
         if self.files.len() >= MOST_FILES {
-            self.problem(&path, "not followed: too many files match");
+            self.too_many(&path);
             return TakenUp::Not;
         }
         match Followed::from_offset(&path, file, id, &self.zone, from) {
@@ -283,13 +368,11 @@ impl Follower {
     }
 }
 
-pub(super) fn leads_to(path: &Path, id: FileId) -> bool {
-    tail::identity_at(path).is_ok_and(|found| found == Some(id))
+fn beside_at(path: &Path) -> Option<Beside> {
+    let id = tail::identity_at(path).ok()??;
+    Some((id, std::fs::metadata(path).and_then(|meta| meta.created()).ok()))
 }
 
-/// Whether a file stands beside another and is called as that one's rotated forms are.
-fn begins_as(name: &Path, path: &Path) -> bool {
-    let text =
-        |part: Option<&std::ffi::OsStr>| part.map(|p| p.to_string_lossy().into_owned()).unwrap_or_default();
-    name.parent() == path.parent() && text(path.file_name()).starts_with(&text(name.file_stem()))
+pub(super) fn leads_to(path: &Path, id: FileId) -> bool {
+    tail::identity_at(path).is_ok_and(|found| found == Some(id))
 }

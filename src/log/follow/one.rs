@@ -1,11 +1,17 @@
-//! One file that is followed: reading on, and noticing that what was read is no longer there. Called by `log::follow`.
+//! One file that is followed: reading on, and noticing that what was read is no longer there; `older` reads what was written
+//! before that. Called by `log::follow`.
+
+mod cut;
+mod older;
+
+pub use cut::Cut;
+use older::Older;
 
 use super::cursor::{Cursor, len_of, read_at};
 use super::print::{PRINT, Print};
 use crate::host::tail::{self, FileId};
 use crate::log::encoding::{Decoding, TELLING};
 use crate::log::parse::Parser;
-use crate::log::scan::start_of;
 use crate::log::spans::Spans;
 use crate::log::{Record, Zoned};
 use crate::text::SafeText;
@@ -19,8 +25,6 @@ const CHUNK: usize = 64 * 1024;
 /// Looking for the last records starts with this much of the end of a file, and stops at that much.
 const FIRST_WINDOW: u64 = 128 * 1024;
 const LAST_WINDOW: u64 = 32 << 20;
-/// How far back older records are looked for at once; what stands in the nearer half is told.
-const OLDER: u64 = 1 << 20;
 /// Lines before the window are counted up to here; beyond it their numbers are not known.
 const MOST_COUNTED: u64 = 64 << 20;
 /// More records than these are not held at once: they are read from where they begin, as if they came now.
@@ -69,10 +73,14 @@ pub struct Followed {
     pub perhaps: Option<Print>,
     /// What stood in it when it was begun again: until that is read it may be written over once more.
     pub stands: Option<Print>,
+    /// It was cut, and whether anything is missing will be known once something stands in it again.
+    pub cut: Option<Cut>,
     /// It is a copy of something that was cut before anybody read it, and is not told to its end yet.
     pub was_unknown: bool,
     /// It is a copy of another one that was cut.
     pub is_copy: bool,
+    /// It is a copy of the log of this name that was cut while nobody followed: that is told once it is read to its end.
+    pub copy_of: Option<SafeText>,
     /// It has lost its name: when it is given up.
     pub retired: Option<Duration>,
     /// It was overwritten with a copy of another one that is followed, and is not read any more.
@@ -101,22 +109,6 @@ enum Stage {
     Flushed,
     /// Nothing.
     Done,
-}
-
-/// Older records of a file that were not told: where they are, and those that were read already.
-pub struct Unread {
-    older: Older,
-    held: VecDeque<Record>,
-}
-
-/// What of a file was not told because it is older than what was asked for.
-enum Older {
-    /// Nothing.
-    None,
-    /// What is before this byte, where a record begins.
-    Before(u64),
-    /// Something that is not read on from here.
-    Untold,
 }
 
 /// How records name a file: without its folder.
@@ -150,8 +142,10 @@ impl Followed {
             before: Print::default(),
             perhaps: None,
             stands: None,
+            cut: None,
             was_unknown: false,
             is_copy: false,
+            copy_of: None,
             retired: None,
             copied: false,
             renamed: false,
@@ -249,82 +243,6 @@ impl Followed {
         Ok((passed, end))
     }
 
-    /// What is older than the record after `surplus` others that are read from `start` on.
-    fn before(&mut self, start: u64, surplus: usize, last: usize) -> io::Result<Older> {
-        let head = read_at(&mut self.file, 0, TELLING)?;
-        if start == 0 && surplus == 0 {
-            return Ok(Older::None);
-        }
-        if last == 0 || !Decoding::of(&head).is_plain() {
-            return Ok(Older::Untold);
-        }
-        let first = self.pass(&head, start, u64::MAX, surplus)?.1;
-        Ok(Older::Before(first))
-    }
-
-    /// Whether records older than those that were told are in the file: `None` if not, else whether [`Followed::older`]
-    /// reads them.
-    pub fn has_older(&self) -> Option<bool> {
-        match self.older {
-            Older::None => None,
-            Older::Before(_) => Some(true),
-            Older::Untold => Some(false),
-        }
-    }
-
-    /// What was not told of it, if there is any. It is not read from here any more.
-    pub fn take_unread(&mut self) -> Option<Unread> {
-        let older = std::mem::replace(&mut self.older, Older::None);
-        let held = std::mem::take(&mut self.held);
-        (!matches!(older, Older::None) || !held.is_empty()).then_some(Unread { older, held })
-    }
-
-    /// What was not told of another file is told of this one, which holds the same.
-    pub fn set_unread(&mut self, unread: Option<Unread>) {
-        if let Some(Unread { older, held }) = unread {
-            (self.older, self.held) = (older, held);
-        }
-    }
-
-    /// What is older cannot be read.
-    pub fn give_up_older(&mut self) {
-        self.older = Older::Untold;
-    }
-
-    /// The records before the oldest that were told, a few hundred kilobytes of them.
-    pub fn older(&mut self, zone: &Zoned) -> io::Result<Vec<Record>> {
-        let Older::Before(end) = self.older else { return Ok(Vec::new()) };
-        let mut reach = OLDER;
-        loop {
-            let base = end.saturating_sub(reach);
-            let bytes = read_at(&mut self.file, base, len_of(end - base))?;
-            // What is read has to begin with a record, which may be above the half that is wanted.
-            let start = if base == 0 { 0 } else { start_of(&bytes, 0, bytes.len() / 2) };
-            if base > 0 && start == 0 && reach < LAST_WINDOW {
-                reach *= 4;
-                continue;
-            }
-            let head = read_at(&mut self.file, 0, TELLING)?;
-            let spans = Spans::within(&head, 0);
-            let mut spans = if base == 0 { spans } else { spans.at_a_record() };
-            spans.forget_lines();
-            let (mut records, mut last) = (Vec::new(), None);
-            let pieces = bytes[start..].chunks(CHUNK).map(|piece| (piece, false));
-            for (piece, whole) in pieces.chain([(&[][..], true)]) {
-                spans.push(piece, whole);
-                while let Some(span) = spans.next(whole) {
-                    let missing = spans.missing(&span).0;
-                    let mut record = Record::of(&span, spans.bytes(), missing, &self.name, 0, zone);
-                    record.near = record.time.or(last);
-                    last = record.near;
-                    records.push(record);
-                }
-            }
-            self.older = if base == 0 { Older::None } else { Older::Before(base + start as u64) };
-            return Ok(records);
-        }
-    }
-
     /// Reads on. What comes is given out only if everything before it is still what it was, so that a file rewritten in
     /// between is not taken for a longer one.
     pub fn advance(
@@ -334,17 +252,11 @@ impl Followed {
         records: &mut Vec<Record>,
     ) -> io::Result<Step> {
         let mut idle = true;
-        // A writer that does not append leaves a hole where the file was cut, and goes on behind it.
-        if self.print.is_hole()
-            && self.parser.is_empty()
-            && let Some(data) = tail::data_at(&self.file, self.print.offset)?
-            && data > self.print.offset
-        {
-            self.print.pass_hole(data);
-            self.parser.goes_on_at(data);
-        }
         loop {
-            let chunk = read_at(&mut self.file, self.print.offset, CHUNK.min(*share))?;
+            self.skip_hole()?;
+            // What says that it is empty and is not (a file of /proc) would have no end.
+            let left = self.file.metadata()?.len().saturating_sub(self.print.offset);
+            let chunk = read_at(&mut self.file, self.print.offset, CHUNK.min(*share).min(len_of(left)))?;
             if !self.print.check(&mut self.file)? {
                 return Ok(Step::Changed);
             }
@@ -384,6 +296,26 @@ impl Followed {
         Ok(Step::Current)
     }
 
+    /// A writer that does not append leaves a hole where the file was cut, and goes on behind it. However long one is, it is
+    /// passed at once.
+    fn skip_hole(&mut self) -> io::Result<()> {
+        let first = self.print.is_hole() && self.parser.is_empty();
+        if !first && !self.print.ends_with_zeros() {
+            return Ok(());
+        }
+        let (len, offset) = (self.file.metadata()?.len(), self.print.offset);
+        if offset >= len {
+            return Ok(());
+        }
+        // Where nothing stands behind it, it reaches to the end.
+        let data = tail::data_at(&self.file, offset)?.unwrap_or(len).min(len);
+        if data > offset {
+            self.parser.skips(data - offset);
+            self.print.skip_hole(data);
+        }
+        Ok(())
+    }
+
     /// Whether something came at this look.
     pub fn has_grown(&self, now: Duration) -> bool {
         self.grew == Some(now) && self.print.offset > 0
@@ -396,6 +328,11 @@ impl Followed {
 
     /// When something held is to be told if nothing comes.
     pub fn due(&self) -> Option<Duration> {
+        let cut = self.cut.as_ref().map(|cut| cut.until);
+        [self.flush_due(), cut].into_iter().flatten().min()
+    }
+
+    fn flush_due(&self) -> Option<Duration> {
         if self.copied || self.parser.is_empty() {
             return None;
         }

@@ -11,6 +11,8 @@ const LOOK: Duration = Duration::from_millis(250);
 const SURE: Duration = Duration::from_secs(60);
 /// A log that is written to all the time is not looked at more often than this.
 const REST: Duration = Duration::from_millis(10);
+/// However long a look took, there is another after this.
+const MOST_REST: Duration = Duration::from_millis(200);
 
 /// Waits for a follower.
 pub struct Pace {
@@ -59,14 +61,22 @@ impl Pace {
     }
 
     fn look(&mut self, follower: &mut Follower) -> Vec<Event> {
-        if self.is_told && self.woken != Woken::Names {
-            return follower.read_on(self.looked);
+        let is_told = self.is_told && self.woken != Woken::Names;
+        if !is_told {
+            follower.were_removed(self.watch.removed());
         }
-        let events = follower.poll(self.looked);
+        let events = match is_told {
+            true => follower.read_on(self.looked),
+            false => follower.poll(self.looked),
+        };
+        if is_told && !follower.has_looked_at_names() {
+            return events;
+        }
         let (folders, files, unnamed) = follower.watched();
         let unnamed: Vec<_> = unnamed.collect();
         let are_others = self.watched.1 != files || self.watched.2 != unnamed.len();
-        // A file may have been made anew under its name: names are watched anew whenever any has changed.
+        // A file may have been made anew under its name: names are watched anew whenever any has changed. What has gone out of
+        // view is watched no more.
         if self.watched.0 != folders || are_others || self.woken == Woken::Names {
             self.is_told = self.watch.set(&folders, files, &unnamed);
             self.unwatched = if self.watched.0 == folders { Woken::Files } else { Woken::Names };
@@ -92,8 +102,8 @@ impl Pace {
             self.woken = unwatched;
             return;
         }
-        // Whoever fills the folder with names all the time gets half of a processor for it at most.
-        if let Some(rest) = (self.looked + self.rest.max(2 * self.took)).checked_sub(now) {
+        let next = self.looked + least_apart(self.rest, self.took);
+        if let Some(rest) = next.checked_sub(now) {
             std::thread::sleep(rest);
         }
         let most = if self.is_told { SURE } else { LOOK };
@@ -102,6 +112,12 @@ impl Pace {
         if self.woken == Woken::Not && self.began.elapsed() >= self.looked + most {
             self.woken = Woken::Names;
         }
+    }
+
+    /// How many files and folders are watched.
+    #[cfg(all(test, unix))]
+    pub fn watches(&self) -> usize {
+        self.watch.count()
     }
 
     /// Whether it waits for nothing but what the system tells.
@@ -114,5 +130,25 @@ impl Pace {
     #[cfg(all(test, unix))]
     pub fn woken(&self) -> Woken {
         self.woken
+    }
+}
+
+/// How long after the beginning of a look that took so long the next one begins. Whoever fills the folder with names all the
+/// time gets half of a processor for it at most; but one long look is not followed by a silence as long.
+fn least_apart(rest: Duration, took: Duration) -> Duration {
+    rest.max(took + took.min(MOST_REST))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_long_look_is_not_followed_by_a_long_silence() {
+        let ms = Duration::from_millis;
+        assert_eq!(least_apart(ms(10), ms(1)), ms(10));
+        assert_eq!(least_apart(ms(10), ms(50)), ms(100), "half of a processor");
+        assert_eq!(least_apart(ms(10), ms(5_000)), ms(5_200));
+        assert_eq!(least_apart(ms(500), ms(100)), ms(500));
     }
 }

@@ -1,9 +1,14 @@
 //! Names of files: patterns to paths, and what stands beside a file. Bounded, because folders can be hostile.
 
 use crate::log::search::wildcard;
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::path::{Path, PathBuf};
 
-const MOST_ENTRIES: usize = 10_000;
+/// So many names of a folder are gone through, and so many of those that are wanted are looked at.
+const MOST_ENTRIES: usize = if cfg!(test) { 3_000 } else { 100_000 };
+const MOST_NAMES: usize = if cfg!(test) { 2_000 } else { 10_000 };
+/// What is said of a folder that has more.
+pub const TOO_MANY: &str = "it holds too many files: not all of them are looked at";
 /// What log rotation packs is not text any more.
 const PACKED: [&str; 6] = ["gz", "bz2", "xz", "zst", "zip", "7z"];
 
@@ -53,13 +58,13 @@ impl Patterns {
                 problems
                     .push((pattern.clone(), "only the name of the file may hold *, not a folder".to_owned()));
             } else if name.contains('*') {
-                match names_in(folder) {
-                    Ok(names) => paths.extend(
-                        names
-                            .into_iter()
-                            .filter(|n| wildcard(&name, n) && !is_packed(n))
-                            .map(|n| folder.join(n)),
-                    ),
+                match names_in(folder, |n| wildcard(&name, n) && !is_packed(n)) {
+                    Ok((names, all)) => {
+                        paths.extend(names.into_iter().map(|n| folder.join(n)));
+                        if !all {
+                            problems.push((pattern.clone(), TOO_MANY.to_owned()));
+                        }
+                    }
                     // A folder that will be made later.
                     Err(e) if e.kind() == std::io::ErrorKind::NotFound => {}
                     Err(e) => problems.push((pattern.clone(), e.to_string())),
@@ -68,7 +73,7 @@ impl Patterns {
                 paths.push(pattern.clone());
             }
         }
-        let mut seen = std::collections::HashSet::new();
+        let mut seen = HashSet::new();
         paths.retain(|path| seen.insert(path.clone()));
         (paths, problems)
     }
@@ -77,7 +82,9 @@ impl Patterns {
 /// Files beside `path` whose names begin as its own does: where rotation puts copies.
 pub fn siblings(path: &Path) -> Vec<PathBuf> {
     let (Some(folder), Some(stem)) = (path.parent(), path.file_stem()) else { return Vec::new() };
-    let mut found = beginning_with(&[(folder.to_owned(), stem.to_string_lossy().into_owned())]);
+    let mut stems = Stems::default();
+    stems.add(folder, &stem.to_string_lossy());
+    let mut found = beginning_with(&stems).0;
     found.retain(|other| other != path);
     found
 }
@@ -89,7 +96,7 @@ pub fn rotated(path: &Path) -> Vec<PathBuf> {
     let (stem, name) = (stem.to_string_lossy(), path.file_name().unwrap_or_default().to_string_lossy());
     let ending =
         path.extension().map(|e| format!(".{}", e.to_string_lossy().to_lowercase())).unwrap_or_default();
-    let is_rotated = |other: &String| {
+    let is_rotated = |other: &str| {
         let Some(rest) = other.strip_prefix(&*stem).filter(|_| *other != *name) else { return false };
         let rest = rest.to_lowercase();
         let rest =
@@ -102,39 +109,67 @@ pub fn rotated(path: &Path) -> Vec<PathBuf> {
             || !number.is_empty() && number.chars().all(|c| c.is_ascii_digit() || c == '-' || c == '.')
     };
     let listed = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
-    let names = names_in(listed).unwrap_or_default().into_iter().filter(is_rotated);
-    let mut found: Vec<PathBuf> = names.map(|name| folder.join(name)).collect();
+    let names = names_in(listed, is_rotated).unwrap_or_default().0;
+    let mut found: Vec<PathBuf> = names.into_iter().map(|name| folder.join(name)).collect();
     let changed = |path: &PathBuf| std::fs::metadata(path).and_then(|meta| meta.modified()).ok();
     found.sort_by_cached_key(|path| (changed(path), path.clone()));
     found
 }
 
-/// Files of some folders whose names begin so. Each folder is listed once.
-pub fn beginning_with(stems: &[(PathBuf, String)]) -> Vec<PathBuf> {
-    let mut found = Vec::new();
-    let folders: std::collections::BTreeSet<&Path> =
-        stems.iter().map(|(folder, _)| folder.as_path()).collect();
-    for folder in folders {
-        let listed = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
-        let begins =
-            |name: &str| stems.iter().any(|(other, stem)| other == folder && name.starts_with(stem.as_str()));
-        let names = names_in(listed).unwrap_or_default().into_iter();
-        found.extend(names.filter(|n| !is_packed(n) && begins(n)).map(|n| folder.join(n)));
+/// Beginnings of names, by folder. Of however many there are it is soon known whether a name has one of them.
+#[derive(Default)]
+pub struct Stems(BTreeMap<PathBuf, (HashSet<String>, BTreeSet<usize>)>);
+
+impl Stems {
+    /// One more.
+    pub fn add(&mut self, folder: &Path, stem: &str) {
+        let (stems, lengths) = self.0.entry(folder.to_owned()).or_default();
+        stems.insert(stem.to_owned());
+        lengths.insert(stem.len());
     }
-    found
+
+    /// Whether a path has one of them.
+    pub fn begin(&self, path: &Path) -> bool {
+        let stems = path.parent().and_then(|folder| self.0.get(folder));
+        let name = path.file_name().map(|name| name.to_string_lossy());
+        stems.zip(name).is_some_and(|(stems, name)| begins(stems, &name))
+    }
 }
 
-fn names_in(folder: &Path) -> std::io::Result<Vec<String>> {
-    let mut names: Vec<String> = std::fs::read_dir(folder)?
-        .take(MOST_ENTRIES)
-        .filter_map(|entry| {
-            let entry = entry.ok()?;
-            let kind = entry.file_type().ok()?;
-            if kind.is_file() || kind.is_symlink() { entry.file_name().into_string().ok() } else { None }
-        })
-        .collect();
+fn begins((stems, lengths): &(HashSet<String>, BTreeSet<usize>), name: &str) -> bool {
+    lengths.iter().any(|len| name.get(..*len).is_some_and(|begin| stems.contains(begin)))
+}
+
+/// Files of some folders whose names begin so, and the folders that hold too many names. Each folder is listed once.
+pub fn beginning_with(stems: &Stems) -> (Vec<PathBuf>, Vec<PathBuf>) {
+    let (mut found, mut full) = (Vec::new(), Vec::new());
+    for (folder, stems) in &stems.0 {
+        let listed: &Path = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
+        let Ok((names, all)) = names_in(listed, |n| !is_packed(n) && begins(stems, n)) else { continue };
+        found.extend(names.into_iter().map(|n| folder.join(n)));
+        if !all {
+            full.push(folder.to_owned());
+        }
+    }
+    (found, full)
+}
+
+/// The names of files that are wanted, in order; and whether these are all.
+fn names_in(folder: &Path, is_wanted: impl Fn(&str) -> bool) -> std::io::Result<(Vec<String>, bool)> {
+    let (mut names, mut all) = (Vec::new(), true);
+    for (n, entry) in std::fs::read_dir(folder)?.enumerate() {
+        if n == MOST_ENTRIES || names.len() == MOST_NAMES {
+            all = false;
+            break;
+        }
+        let Ok(entry) = entry else { continue };
+        let Ok(kind) = entry.file_type() else { continue };
+        if kind.is_file() || kind.is_symlink() {
+            names.extend(entry.file_name().into_string().ok().filter(|name| is_wanted(name)));
+        }
+    }
     names.sort();
-    Ok(names)
+    Ok((names, all))
 }
 
 /// Whether its name says that it is packed.

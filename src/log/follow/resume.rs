@@ -22,6 +22,7 @@ impl Follower {
         for path in &paths {
             match tail::open(path) {
                 Ok((_, id)) if found.iter().any(|(_, _, other)| *other == id) => {}
+                Ok(_) if found.len() >= MOST_FILES => follower.too_many(path),
                 Ok((file, id)) => found.push((path.clone(), file, id)),
                 Err(e) if e.kind() == std::io::ErrorKind::NotFound => {}
                 Err(e) => follower.problem(path, &e.to_string()),
@@ -96,6 +97,10 @@ impl Follower {
             };
             self.go_on_at(&sibling, file, id, cursor.at);
             self.retire_last();
+            if let Some(last) = self.files.last_mut().filter(|last| last.id == id && cursor.id() != id) {
+                // Whoever copied it and cut it lost what was written between the two, if anything was.
+                last.copy_of = Some(cursor.file);
+            }
             gone_on.push((path, sibling));
         }
         for (path, sibling) in gone_on {
@@ -125,7 +130,7 @@ impl Follower {
 
     fn go_on_at(&mut self, path: &Path, file: File, id: FileId, at: u64) {
         if self.files.len() >= MOST_FILES {
-            self.problem(path, "not followed: too many files match");
+            self.too_many(path);
             return;
         }
         match Followed::resumed(path, file, id, &self.zone, at) {

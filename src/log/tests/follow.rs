@@ -1,5 +1,6 @@
 //! Real files that grow: their last records, what is new, and what is older.
 
+mod hostile;
 #[cfg(unix)]
 mod pace;
 mod resumed;

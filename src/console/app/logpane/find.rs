@@ -193,7 +193,13 @@ impl LogPane {
                 }
                 None
             }
-            Key::Enter if self.bad_pattern.is_some() => None,
+            Key::Enter if self.bad_pattern.is_some() => {
+                let why = self.bad_pattern.as_ref()?;
+                Some(safe!(
+                    "nothing is searched: the pattern {} {why}; correct it, a \\ before a sign looks for the sign itself",
+                    input.safe()
+                ))
+            }
             Key::Enter => {
                 let text = input.safe();
                 self.typing = None;
@@ -387,8 +393,12 @@ fn compile(text: &str) -> Result<Regex, SafeText> {
         .case_insensitive(!text.chars().any(char::is_uppercase))
         .size_limit(MAX_PATTERN)
         .build()
-        .map_err(|why| {
-            let why = why.to_string();
-            SafeText::new(why.lines().last().unwrap_or("not a pattern").trim())
+        .map_err(|why| match why {
+            regex::Error::Syntax(said) => {
+                // The last line says what is wrong; those above it draw an arrow.
+                let last = said.lines().last().unwrap_or_default().trim();
+                safe!("cannot be used: {}", last.trim_start_matches("error: "))
+            }
+            _ => "is too large".into(),
         })
 }

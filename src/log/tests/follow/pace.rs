@@ -113,3 +113,59 @@ fn what_the_system_does_not_tell_of_is_looked_at() {
     append_records(&later, 5..6);
     looking.until(&["5"]);
 }
+
+/// What is rotated is watched as long as it is read on, and not longer: no log has its watches used up by it.
+#[test]
+fn however_often_a_log_is_rotated_no_more_is_watched() {
+    let f = Fixture::new();
+    append_records(&f.log, 0..1);
+    let mut looking = Looking::at(f.follow(1));
+    looking.until(&["0"]);
+    looking.settle();
+    if !looking.pace.is_quiet() {
+        return crate::skipped("the temporary folder is not told of");
+    }
+    for n in 1..300 {
+        fs::rename(&f.log, f.beside(&format!("PACMAN.LOG.{n}"))).unwrap();
+        append_records(&f.log, n..n + 1);
+        looking.until(&[&n.to_string()]);
+        let watches = looking.pace.watches();
+        assert!(watches <= 70, "{watches} after {n} rotations");
+    }
+}
+
+/// Made, written to and deleted between two looks: nobody can read it any more, but the system has told of it.
+#[test]
+fn a_log_that_came_and_went_between_two_looks_is_told_as_missing_and_nothing_else_is() {
+    let f = Fixture::new();
+    append_records(&f.log, 0..1);
+    let mut looking = Looking::at(f.follow(1));
+    looking.until(&["0"]);
+    let mut n = 1;
+    for unseen in [2, 0] {
+        looking.settle();
+        if !looking.pace.is_quiet() {
+            return crate::skipped("the temporary folder is not told of");
+        }
+        for _ in 0..=unseen {
+            fs::remove_file(&f.log).unwrap();
+            append_records(&f.log, n..n + 1);
+            n += 1;
+        }
+        let (mut marks, mut told) = (0, Vec::new());
+        let began = Instant::now();
+        while told.is_empty() {
+            assert!(began.elapsed() < Duration::from_secs(50));
+            looking.pace.wait(&looking.follower);
+            for event in looking.pace.poll(&mut looking.follower) {
+                match event {
+                    Event::Record(record) => told.push(record.full_text()),
+                    Event::Truncated { copy: None, .. } => marks += 1,
+                    Event::Rotated { .. } => {}
+                    other => panic!("{other:?}"),
+                }
+            }
+        }
+        assert_eq!((marks, told), (usize::from(unseen > 0), vec![format!("record {}", n - 1)]));
+    }
+}

@@ -74,7 +74,8 @@ fn a_log_that_was_copied_and_cut_meanwhile_goes_on_in_its_copy() {
     fs::write(&f.log, "").unwrap();
     append_records(&f.log, 30..35);
     let mut told = resumed(&f, &cursors);
-    told.sort_by_key(|n| n.parse::<usize>().unwrap());
+    // What came after the copy may be missing, which is said where the copy ends.
+    assert_eq!(told.remove(10), "C", "{told:?}");
     assert_eq!(told, numbers(20..35));
 }
 

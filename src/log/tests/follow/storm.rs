@@ -2,11 +2,12 @@
 //! twice, and what is missing has a word where it is. `PCM_ROTATIONS` is how often each way is gone (60).
 
 use super::Fixture;
-use crate::host::tail::Watch;
+use crate::host::tail::{Bell, Watch};
 use crate::log::follow::{Event, Pace};
 use std::fs::{self, File, OpenOptions};
 use std::io::Write;
 use std::path::Path;
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
 use std::time::Duration;
 
@@ -34,9 +35,34 @@ struct Shared {
     polls: AtomicUsize,
     rotated: AtomicBool,
     done: AtomicBool,
+    /// Somebody panicked: nobody waits for anybody any more.
+    failed: AtomicBool,
+    /// Ends the wait of who looks.
+    bell: OnceLock<Bell>,
+}
+
+impl Shared {
+    fn fails(&self) -> bool {
+        self.failed.load(SeqCst)
+    }
+}
+
+/// Whoever has this and panics ends all the others.
+struct Alarm<'a>(&'a Shared);
+
+impl Drop for Alarm<'_> {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            self.0.failed.store(true, SeqCst);
+            if let Some(bell) = self.0.bell.get() {
+                bell.ring();
+            }
+        }
+    }
 }
 
 fn write(path: &Path, way: Way, shared: &Shared) {
+    let _alarm = Alarm(shared);
     let open = || {
         let mut options = OpenOptions::new();
         if way == Way::Hole {
@@ -49,7 +75,7 @@ fn write(path: &Path, way: Way, shared: &Shared) {
     let (mut file, mut seen, mut late) = (open(), 0, 0);
     let patience = if way == Way::Dated { 4 } else { 0 };
     let mut next = 0;
-    while !shared.rotated.load(SeqCst) {
+    while !shared.rotated.load(SeqCst) && !shared.fails() {
         for _ in 0..10 {
             // At once: of a line that is written in pieces both may be told as lines of their own.
             let line = format!("{next:08} is a line of a log that is rotated all the time.\n");
@@ -71,30 +97,24 @@ fn write(path: &Path, way: Way, shared: &Shared) {
     shared.done.store(true, SeqCst);
 }
 
-/// The writer ends once nobody rotates any more, whatever became of him.
-struct Ended<'a>(&'a AtomicBool);
-
-impl Drop for Ended<'_> {
-    fn drop(&mut self) {
-        self.0.store(true, SeqCst);
-    }
-}
-
 fn rotate(log: &Path, way: Way, times: usize, shared: &Shared) {
-    let _ended = Ended(&shared.rotated);
+    let _alarm = Alarm(shared);
     let beside = |name: String| log.with_file_name(name);
     for n in 0..times {
         // Up to three rotations between two looks; what is deleted has to be seen before.
         let least = if way == Way::Deleted || n % 3 == 0 { 4 } else { 0 };
         std::thread::sleep(Duration::from_millis([5, 30, 12, 60, 20][n % 5]));
         let until = |done: &dyn Fn() -> bool| {
-            while !done() {
+            while !done() && !shared.fails() {
                 std::thread::sleep(Duration::from_millis(1));
             }
         };
         until(&|| fs::metadata(log).is_ok_and(|meta| way != Way::Deleted || meta.len() > 0));
         let seen = shared.polls.load(SeqCst);
         until(&|| shared.polls.load(SeqCst) >= seen + least);
+        if shared.fails() {
+            return;
+        }
         match way {
             Way::Numbered => {
                 for n in (1..6).rev() {
@@ -116,6 +136,7 @@ fn rotate(log: &Path, way: Way, times: usize, shared: &Shared) {
             shared.reopen.fetch_add(1, SeqCst);
         }
     }
+    shared.rotated.store(true, SeqCst);
 }
 
 /// What was told, in its order: a line's number, or that something may be missing.
@@ -142,7 +163,9 @@ fn follow(way: Way, when: When, times: usize) -> (Vec<Told>, usize) {
     let mut follower = f.follow(0);
     let shared = Shared::default();
     let mut told = Vec::new();
-    let mut pace = Pace::new(Watch::new().unwrap().0);
+    let (watch, bell) = Watch::new().unwrap();
+    let mut pace = Pace::new(watch);
+    let _ = shared.bell.set(bell);
     let mut poll = |last: bool| {
         let events = if when == When::Often || last { follower.look() } else { pace.poll(&mut follower) };
         for event in events {
@@ -166,9 +189,10 @@ fn follow(way: Way, when: When, times: usize) -> (Vec<Told>, usize) {
         }
     };
     std::thread::scope(|scope| {
+        let _alarm = Alarm(&shared);
         scope.spawn(|| write(&f.log, way, &shared));
         scope.spawn(|| rotate(&f.log, way, times, &shared));
-        while !shared.done.load(SeqCst) {
+        while !shared.done.load(SeqCst) && !shared.fails() {
             poll(false);
         }
     });
@@ -273,4 +297,35 @@ fn a_log_that_is_copied_and_cut_under_a_writer_that_leaves_holes() {
 #[test]
 fn a_log_that_is_deleted_and_made_again_under_its_writer() {
     check(Way::Deleted);
+}
+
+/// Who writes, who rotates and who looks: whichever of them panics, the others do not go on without him for ever.
+#[test]
+fn a_storm_in_which_somebody_panics_ends_at_once() {
+    let panics = |who: usize| {
+        let f = Fixture::new();
+        File::create(&f.log).unwrap();
+        let shared = Shared::default();
+        let written = if who == 0 { f.beside("no/such/folder/LOG") } else { f.log.clone() };
+        let rotates = || {
+            let _alarm = Alarm(&shared);
+            assert!(who != 1, "who rotates panics");
+            rotate(&f.log, Way::Deleted, usize::MAX, &shared);
+        };
+        let all = || {
+            std::thread::scope(|scope| {
+                let _alarm = Alarm(&shared);
+                scope.spawn(|| write(&written, Way::Deleted, &shared));
+                scope.spawn(rotates);
+                assert!(who != 2, "who looks panics");
+                while !shared.done.load(SeqCst) && !shared.fails() {
+                    std::thread::yield_now();
+                }
+            });
+        };
+        std::panic::catch_unwind(std::panic::AssertUnwindSafe(all))
+    };
+    for who in 0..3 {
+        assert!(panics(who).is_err());
+    }
 }
