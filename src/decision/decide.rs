@@ -345,8 +345,7 @@ fn turn_of(decision: &Decision) -> (Option<Wall>, Option<RequestId>) {
 
 /// Whether an operator asked for the newest run of this machine.
 pub(super) fn was_asked_for(history: &HistoryView) -> bool {
-    let newest = history.attempts.values().filter_map(|attempts| attempts.last());
-    newest.max_by_key(|attempt| attempt.claimed_at).is_some_and(|attempt| attempt.by.as_str() != SERVICE)
+    history.attempts.newest().is_some_and(|attempt| attempt.by.as_str() != SERVICE)
 }
 
 /// The earliest instant after `now` at which a gate of a request that is pending or running can change by time. None:

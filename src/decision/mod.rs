@@ -3,12 +3,14 @@
 //! ask this one.
 //!
 //! `model` holds its inputs and outputs, `facts` what they say of the machine, `decide` the function, `next` the next
-//! run of one that is alone, `outlook` the one that every view tells, `queue` what an operator asked for and waits for
-//! its turn, `gates` one file for each kind of gate, `window` the maintenance windows, `why` what an operator reads,
-//! `judge` what an operator may do, `countdown` and `restart_count` what is announced before it begins, `simulate` the same on a
-//! virtual clock, `retold` what history says of the past, `standstill` what keeps everything from starting.
+//! run of one that is alone, `outlook` the one that every view tells, `usual` how long runs take, `attempts` what is asked of
+//! all attempts together, `queue` what an operator asked for and waits for its turn, `gates` one file for each kind of gate,
+//! `window` the maintenance windows, `why` what an operator reads, `judge` what an operator may do, `countdown` and
+//! `restart_count` what is announced before it begins, `simulate` the same on a virtual clock, `retold` what history says of
+//! the past, `standstill` what keeps everything from starting.
 
 mod attempt;
+mod attempts;
 pub(crate) mod countdown;
 mod decide;
 mod facts;
@@ -25,6 +27,7 @@ pub mod simulate;
 mod standstill;
 #[cfg(test)]
 mod tests;
+mod usual;
 mod why;
 pub(crate) mod window;
 mod world;

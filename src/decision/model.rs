@@ -2,6 +2,7 @@
 
 use super::attempt::is_uninstall;
 pub use super::attempt::{Attempt, RestartRule, SERVICE};
+pub use super::attempts::Attempts;
 pub use super::facts::*;
 pub use super::queue::{LONGEST_WAIT, QueuePlace, Queued};
 use crate::clock::{Wall, Zone};
@@ -19,7 +20,6 @@ use crate::terms::{Code, Gate, Group, RefusalCode, State, VerbKind, Verdict};
 use crate::text::SafeText;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
 
 /// When a gate can next change.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -214,7 +214,7 @@ pub struct HistoryView {
     /// Set while another machine has this one's id: what shows it.
     pub two_machines: Option<SafeText>,
     /// All attempts by request, in order of their numbers. Never an empty list.
-    pub attempts: BTreeMap<RequestId, Vec<Arc<Attempt>>>,
+    pub attempts: Attempts,
     /// What an operator adopted as done without an attempt (`pcm init --adopt=done`).
     pub adopted: BTreeMap<RequestId, Wall>,
     /// Deferrals in force or spent, by request.

@@ -7,10 +7,9 @@ use super::world::{Words, World};
 use crate::clock::{Wall, between, later};
 use crate::site::ids::RequestId;
 use crate::site::instruction::{Restarts, RunWhen};
-use crate::terms::{Code, RefusalCode, Refused, State};
+use crate::terms::{Code, RefusalCode, Refused};
 use crate::text::{SafeText, duration, stamp};
 use serde::{Deserialize, Serialize};
-use std::sync::Arc;
 use std::time::Duration;
 
 /// Where a restart stands.
@@ -154,9 +153,7 @@ pub(super) fn restarts_at(world: &World, rules: &[RestartRule], mut t: Wall) -> 
 
 /// Attempts of this boot that ended with a restart pending.
 fn pending<'a>(inputs: &Inputs<'a>) -> Vec<(RequestId, &'a Attempt)> {
-    let wants = |a: &&Attempt| a.state == State::SucceededRestart && a.boot_id == inputs.facts.boot_id;
-    let all = inputs.history.attempts.iter();
-    all.filter_map(|(id, attempts)| attempts.iter().map(Arc::as_ref).find(wants).map(|a| (*id, a))).collect()
+    inputs.history.attempts.wanting_restart(&inputs.facts.boot_id).collect()
 }
 
 /// What an operator said about it in this boot. A package that wants one after that was not meant.

@@ -6,7 +6,7 @@
 mod assume;
 mod machine;
 
-pub use super::outlook::RunTime;
+pub use super::usual::RunTime;
 pub use assume::{Assumptions, Content, Obstacle, possible};
 
 use super::decide::{next_instant, next_up};

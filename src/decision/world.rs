@@ -2,6 +2,7 @@
 //! restart. And what one request brings along: its times as instants, its attempts, its deferral. Called by `decide`,
 //! `judge` and `simulate`; the gates read it.
 
+use super::attempts::wanting;
 use super::model::{Attempt, Deferrals, Facts, Inputs, Policy};
 use super::window::{Calendar, Opening};
 use crate::clock::{Wall, between, later};
@@ -33,12 +34,8 @@ pub(super) struct World<'a> {
     turn: Option<Turn>,
     /// Those that are known already of the times of requests, by their places.
     times: &'a [Option<Times>],
-    /// The highest release of each package that was attempted here, once somebody asks for one.
-    releases: OnceCell<BTreeMap<PackageId, u64>>,
     /// The jobs that take the place of each, with their requests, once somebody asks for some.
     newer: OnceCell<BTreeMap<JobId, Vec<(JobId, RequestId)>>>,
-    /// The first request of each job whose newest attempt succeeded here, once somebody asks for one.
-    succeeded: OnceCell<BTreeMap<JobId, RequestId>>,
     /// How much is put into words.
     words: Words,
 }
@@ -93,9 +90,8 @@ impl<'a> Kept<'a> {
             Entry::Good(request) => Some(Times::new(&world, request, delivery(inputs, request))),
             Entry::Rejected(_) => None,
         });
-        let wanted = |attempts: &[Arc<Attempt>]| attempts.iter().any(|a| a.state == State::SucceededRestart);
-        let restarts = inputs.history.attempts.iter().filter(|(_, attempts)| wanted(attempts));
-        Kept { times: times.collect(), restarts: restarts.map(|(id, _)| *id).collect(), windows }
+        let restarts = inputs.history.attempts.restarts().iter().copied().collect();
+        Kept { times: times.collect(), restarts, windows }
     }
 
     /// A run of this request has ended like that.
@@ -107,18 +103,9 @@ impl<'a> Kept<'a> {
 
     /// A package that succeeded in this boot and wants a restart.
     pub fn restart<'i>(&self, inputs: &Inputs<'i>) -> Option<(RequestId, &'i Attempt)> {
-        self.restarts.iter().find_map(|id| wanted(inputs, id, inputs.history.attempts.get(id)?))
+        let wanting = |id| wanting(inputs.history.attempts.get(id)?, &inputs.facts.boot_id);
+        self.restarts.iter().find_map(|id| Some((*id, wanting(id)?)))
     }
-}
-
-/// The first of these attempts that succeeded in this boot and wants a restart.
-fn wanted<'i>(
-    inputs: &Inputs<'i>,
-    id: &RequestId,
-    attempts: &'i [Arc<Attempt>],
-) -> Option<(RequestId, &'i Attempt)> {
-    let pending = |a: &&Attempt| a.state == State::SucceededRestart && a.boot_id == inputs.facts.boot_id;
-    attempts.iter().map(Arc::as_ref).find(pending).map(|a| (*id, a))
 }
 
 /// When the maintenance windows open next; None: they are open, never open, or cannot be read.
@@ -171,7 +158,7 @@ impl<'a> World<'a> {
 
     /// Of an instant.
     pub fn new(inputs: &'a Inputs<'a>, words: Words) -> World<'a> {
-        let restart = inputs.history.attempts.iter().find_map(|(id, attempts)| wanted(inputs, id, attempts));
+        let restart = inputs.history.attempts.wanting_restart(&inputs.facts.boot_id).next();
         World::with(inputs, windows(inputs.policy, inputs.now), restart, &[], words)
     }
 
@@ -206,26 +193,14 @@ impl<'a> World<'a> {
             restart,
             turn,
             times,
-            releases: OnceCell::new(),
             newer: OnceCell::new(),
-            succeeded: OnceCell::new(),
             words,
         }
     }
 
-    /// The highest release of a package that was attempted here. Looked up in all attempts once, not for each request.
+    /// The highest release of a package that was attempted here.
     pub fn highest_release(&self, package: PackageId) -> Option<u64> {
-        let releases = self.releases.get_or_init(|| {
-            let mut highest = BTreeMap::new();
-            for attempt in self.inputs.history.attempts.values().flatten() {
-                if let Some(release) = attempt.release {
-                    let known = highest.entry(attempt.package_id).or_insert(release);
-                    *known = release.max(*known);
-                }
-            }
-            highest
-        });
-        releases.get(&package).copied()
+        self.inputs.history.attempts.highest_release(package)
     }
 
     /// The jobs that take the place of this one, with their requests; also those that cannot be read any more.
@@ -248,16 +223,7 @@ impl<'a> World<'a> {
 
     /// A request of this job whose newest attempt here succeeded.
     pub fn succeeded_once(&self, job: JobId) -> Option<RequestId> {
-        let succeeded = self.succeeded.get_or_init(|| {
-            let mut first = BTreeMap::new();
-            for (id, attempts) in &self.inputs.history.attempts {
-                if let Some(attempt) = attempts.last().filter(|attempt| attempt.state.is_success()) {
-                    first.entry(attempt.job_id).or_insert(*id);
-                }
-            }
-            first
-        });
-        succeeded.get(&job).copied()
+        self.inputs.history.attempts.succeeded(job)
     }
 
     /// The first instant from `t` on at which neither the operator's hold nor a freeze is in force.

@@ -2,6 +2,7 @@
 //! in order, answers the socket, and reports. The loop itself never touches the share and never waits for a package.
 
 mod beside;
+mod pace;
 mod peers;
 mod reporting;
 mod schedule;
@@ -18,6 +19,7 @@ use crate::config::{Config, Unusable};
 use crate::error::{Exit, Failure, Result};
 use crate::executor::engine::Executor;
 use crate::executor::footing::{self, Footing};
+use crate::executor::talk::protocol::Call;
 use crate::executor::world::{RealWorld, Store as _};
 use crate::executor::{ground, init};
 use crate::host::lock::{self, ExclusiveLock};
@@ -26,16 +28,19 @@ use crate::host::{facts, ipc, stop, supervisor, threads};
 use crate::log::{self, Level};
 use crate::text::SafeText;
 use beside::Errand;
+use pace::Pace;
 use peers::Peers;
 use server::Asked;
 use std::io::Write as _;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 use steps::Steps;
 use tokio::sync::{Notify, mpsc};
+use tokio::time::sleep_until;
 use worker::{Carrier, News, Worker};
 
 /// A lock that cannot be taken because of the disk is tried again this often.
-const LOCK_AGAIN: std::time::Duration = std::time::Duration::from_secs(1);
+const LOCK_AGAIN: Duration = Duration::from_secs(1);
 
 /// What the original said where somebody works on this machine by hand.
 const TAKEN: &str = "The desktop version already has the mutex.";
@@ -111,8 +116,9 @@ async fn live(
     let mut stopping = std::pin::pin!(stop::requested());
     let mut ready = false;
     let over = Arc::new(Notify::new());
-    loop {
+    'steps: loop {
         supervisor::alive();
+        let began = Instant::now();
         let mut wake = steps.step();
         if steps.executor.is_deposed() {
             return Err(Failure::new(
@@ -129,23 +135,38 @@ async fn live(
         if let Some(patience) = supervisor::patience() {
             wake = wake.min(patience / 3);
         }
-        tokio::select! {
-            () = &mut stopping => break,
-            Some(asked) = asked.recv() => steps.answer(asked),
-            Some(news) = heard.recv() => steps.hear(news),
-            // Another one may be wanted.
-            () = over.notified() => {}
-            () = tokio::time::sleep(wake) => {}
-        }
-        // They take seconds where much is published, and the loop has runs to watch.
-        if let Some(errand) = steps.errand() {
-            let over = Arc::clone(&over);
-            let run = move |errand: Errand| {
-                errand.run();
-                over.notify_one();
-            };
-            if let Err((errand, e)) = threads::give("errand", errand, run) {
-                errand.refuse(&e);
+        let mut pace = Pace::after(began, Instant::now(), wake);
+        loop {
+            tokio::select! {
+                () = &mut stopping => break 'steps,
+                Some(asked) = asked.recv() => {
+                    match asked.call {
+                        Call::View(_) => pace.viewed(),
+                        Call::Change(_) => pace.changed(),
+                    }
+                    steps.answer(asked);
+                }
+                Some(news) = heard.recv() => {
+                    steps.hear(news);
+                    pace.changed();
+                }
+                // Another one may be wanted.
+                () = over.notified() => {}
+                () = sleep_until(pace.next().into()) => {}
+            }
+            // They take seconds where much is published, and the loop has runs to watch.
+            if let Some(errand) = steps.errand() {
+                let over = Arc::clone(&over);
+                let run = move |errand: Errand| {
+                    errand.run();
+                    over.notify_one();
+                };
+                if let Err((errand, e)) = threads::give("errand", errand, run) {
+                    errand.refuse(&e);
+                }
+            }
+            if pace.next() <= Instant::now() {
+                break;
             }
         }
     }

@@ -4,6 +4,7 @@
 use serde::de::Visitor;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use sha2::{Digest, Sha256};
+use std::cmp::Ordering;
 use std::fmt;
 use std::marker::PhantomData;
 use std::str::FromStr;
@@ -41,7 +42,7 @@ impl<T: FromStr<Err = BadId>> Visitor<'_> for IdVisitor<T> {
 macro_rules! id {
     ($(#[$doc:meta])* $name:ident, $kind:literal, $length:literal, $example:literal) => {
         $(#[$doc])*
-        #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        #[derive(Clone, Copy, PartialEq, Eq, Hash)]
         pub struct $name([u8; $length]);
 
         impl $name {
@@ -49,6 +50,26 @@ macro_rules! id {
             pub fn as_str(&self) -> &str {
                 // Only ASCII gets past `from_str`.
                 std::str::from_utf8(&self.0).unwrap_or_default()
+            }
+
+            /// All characters as one number, which is in the same order as they are.
+            fn number(self) -> u64 {
+                let mut bytes = [0; 8];
+                bytes[..$length].copy_from_slice(&self.0);
+                u64::from_be_bytes(bytes)
+            }
+        }
+
+        // A decision looks up thousands of ids, and numbers are compared at once.
+        impl Ord for $name {
+            fn cmp(&self, other: &Self) -> Ordering {
+                self.number().cmp(&other.number())
+            }
+        }
+
+        impl PartialOrd for $name {
+            fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+                Some(self.cmp(other))
             }
         }
 
@@ -218,6 +239,22 @@ pub(crate) mod tests {
     fn ids_are_read_without_case_and_kept_in_upper_case() {
         assert_eq!("bp0000y".parse::<RequestId>().map(|i| i.to_string()), Ok("BP0000Y".into()));
         assert_eq!("BP004000".parse::<MachineId>().map(|i| i.site().to_string()), Ok("BP0".into()));
+    }
+
+    #[test]
+    fn ids_are_in_the_order_of_their_characters() {
+        let texts = ["BP0", "BP9", "BPA", "ZZZ", "000", "BQ0"];
+        let ids = texts.map(|text| text.parse::<SiteCode>().expect("an id"));
+        let texts = ["BP0000A", "BP00009", "BPZ0000", "0000000", "ZZZZZZZ", "BP00010", "BP0000Z"];
+        let requests = texts.map(|text| text.parse::<RequestId>().expect("an id"));
+        let jobs = texts.map(|text| format!("{text}5").parse::<JobId>().expect("an id"));
+        for one in &ids {
+            assert!(ids.iter().all(|other| one.cmp(other) == one.as_str().cmp(other.as_str())));
+        }
+        for (one, job) in requests.iter().zip(&jobs) {
+            assert!(requests.iter().all(|other| one.cmp(other) == one.as_str().cmp(other.as_str())));
+            assert!(jobs.iter().all(|other| job.cmp(other) == job.as_str().cmp(other.as_str())));
+        }
     }
 
     #[test]

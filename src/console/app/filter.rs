@@ -3,6 +3,7 @@
 
 use super::input::Input;
 use crate::console::keymap::Key;
+use memchr::memmem::Finder;
 
 /// A filter of a list, and which rows it leaves.
 #[derive(Debug, Clone, Default)]
@@ -20,16 +21,62 @@ pub struct Filter {
 struct Left {
     of: u64,
     levels: Vec<(String, Vec<usize>)>,
+    /// All rows, while somebody filters.
+    texts: Option<Texts>,
+}
+
+/// What can be looked for in rows, one behind the other and in lower case: tens of thousands of them are looked through for
+/// a key, and what they are made of lies all over the memory.
+#[derive(Debug, Clone, Default)]
+struct Texts {
+    all: String,
+    /// Where each row ends.
+    ends: Vec<usize>,
+}
+
+/// Between two fields, and behind the last: it is in no word and in no safe text.
+const END: char = '\n';
+
+impl Texts {
+    fn of<'a, const N: usize>(len: usize, fields: impl Fn(usize) -> [&'a str; N]) -> Texts {
+        let mut texts = Texts { all: String::new(), ends: Vec::with_capacity(len) };
+        for at in 0..len {
+            for field in fields(at) {
+                if field.is_ascii() {
+                    let from = texts.all.len();
+                    texts.all.push_str(field);
+                    texts.all[from..].make_ascii_lowercase();
+                } else {
+                    texts.all.push_str(&field.to_lowercase());
+                }
+                texts.all.push(END);
+            }
+            texts.ends.push(texts.all.len());
+        }
+        texts
+    }
+
+    fn row(&self, at: usize) -> &[u8] {
+        let from = if at == 0 { 0 } else { self.ends[at - 1] };
+        &self.all.as_bytes()[from..self.ends[at]]
+    }
 }
 
 /// So many beginnings are kept.
 const LEVELS: usize = 8;
 
 impl Filter {
-    /// Works out which of so many rows have the words, if that may have changed; `fits` looks at one of them.
-    pub fn work_out(&mut self, revision: u64, len: usize, fits: impl Fn(usize, &Terms) -> bool) {
+    /// Works out which of so many rows have the words, if that may have changed; `fields` are those of one of them.
+    pub fn work_out<'a, const N: usize>(
+        &mut self,
+        revision: u64,
+        len: usize,
+        fields: impl Fn(usize) -> [&'a str; N],
+    ) {
         let words = self.typing.as_ref().map_or(self.words.as_str(), Input::text);
-        self.left.work_out(revision, len, words, fits);
+        // Whoever begins to type waits for no row to be read then.
+        let soon = self.typing.is_some();
+        self.left.work_out(revision, len, (words, soon), fields);
     }
 
     /// The places of those rows.
@@ -74,11 +121,23 @@ impl Filter {
 }
 
 impl Left {
-    /// The last level is then that of these words.
-    fn work_out(&mut self, revision: u64, len: usize, words: &str, fits: impl Fn(usize, &Terms) -> bool) {
+    /// The last level is then that of these words. `soon`: there will be others.
+    fn work_out<'a, const N: usize>(
+        &mut self,
+        revision: u64,
+        len: usize,
+        (words, soon): (&str, bool),
+        fields: impl Fn(usize) -> [&'a str; N],
+    ) {
         let words = words.to_lowercase();
         if self.of != revision {
-            *self = Left { of: revision, levels: Vec::new() };
+            *self = Left { of: revision, ..Left::default() };
+        }
+        let wanted = Terms::of(&words);
+        if !soon && wanted.words.is_empty() {
+            self.texts = None;
+        } else if self.texts.is_none() {
+            self.texts = Some(Texts::of(len, &fields));
         }
         // More words leave less, unless they say what must not be there.
         while let Some((begun, _)) = self.levels.last() {
@@ -90,10 +149,21 @@ impl Left {
             }
             self.levels.pop();
         }
-        let wanted = Terms::of(&words);
-        let places = match self.levels.last() {
-            Some((_, places)) => places.iter().copied().filter(|at| fits(*at, &wanted)).collect(),
-            None => (0..len).filter(|at| fits(*at, &wanted)).collect(),
+        let places = match (&self.texts, self.levels.last()) {
+            (None, _) => (0..len).collect(),
+            (Some(_), None) if wanted.words.is_empty() => (0..len).collect(),
+            (Some(texts), last) => {
+                let finders: Vec<Finder> = wanted.words.iter().map(Finder::new).collect();
+                let found = |at: &usize| {
+                    let row = texts.row(*at);
+                    let mut each = finders.iter().map(|word| word.find(row).is_some());
+                    if wanted.inverted { !each.any(|found| found) } else { each.all(|found| found) }
+                };
+                match last {
+                    Some((_, places)) => places.iter().copied().filter(found).collect(),
+                    None => (0..len).filter(found).collect(),
+                }
+            }
         };
         if self.levels.len() == LEVELS {
             self.levels.remove(0);
@@ -185,7 +255,7 @@ mod tests {
         for revision in 1..3 {
             for words in typed.iter().chain(typed.iter().rev()) {
                 (*words).clone_into(&mut filter.words);
-                filter.work_out(revision, ROWS.len(), |at, terms| terms.fit(&[ROWS[at]]));
+                filter.work_out(revision, ROWS.len(), |at| [ROWS[at]]);
                 assert_eq!(filter.places(), plainly(words), "{words:?}");
             }
         }
@@ -194,21 +264,66 @@ mod tests {
     }
 
     #[test]
-    fn what_is_typed_on_looks_only_at_what_was_left_and_what_is_taken_back_at_nothing() {
-        let looked = Cell::new(0);
-        let look = |filter: &mut Filter| {
-            looked.set(0);
-            filter.work_out(1, ROWS.len(), |at, terms| {
-                looked.set(looked.get() + 1);
-                terms.fit(&[ROWS[at]])
+    fn what_is_typed_on_narrows_what_was_left_and_what_is_taken_back_is_there_still() {
+        let mut filter = Filter::default();
+        for (words, levels) in [
+            ("two", &["two"][..]),
+            ("two o", &["two", "two o"]),
+            ("two of", &["two", "two o", "two of"]),
+            ("two o", &["two", "two o"]),
+            ("two", &["two"]),
+            ("tw", &["tw"]),
+            ("!t", &["!t"]),
+            ("!tw", &["!tw"]),
+        ] {
+            words.clone_into(&mut filter.words);
+            filter.work_out(1, ROWS.len(), |at| [ROWS[at]]);
+            let kept: Vec<&str> = filter.left.levels.iter().map(|(words, _)| words.as_str()).collect();
+            assert_eq!(kept, levels, "{words}");
+        }
+        // Only rows that were left before are looked at: one that is not among them does not come back.
+        filter.left.levels = vec![("t".to_owned(), vec![0, 2])];
+        "tw".clone_into(&mut filter.words);
+        filter.work_out(1, ROWS.len(), |at| [["two", "two", "two", "", "", ""][at]]);
+        assert_eq!(filter.places(), [2], "the rows were read before");
+    }
+
+    #[test]
+    fn no_word_reaches_from_one_field_into_the_next() {
+        let left = |words: &str| {
+            let mut filter = Filter { words: words.to_owned(), ..Filter::default() };
+            filter.work_out(1, 2, |at| [["One", "two"], ["", "onetwo"]][at]);
+            filter.places().to_vec()
+        };
+        assert_eq!(
+            [left("etw"), left("one two"), left("TWO"), left("!etw")],
+            [vec![1], vec![0, 1], vec![0, 1], vec![0]]
+        );
+    }
+
+    #[test]
+    fn rows_are_read_once_as_soon_as_somebody_types_and_let_go_when_nobody_filters() {
+        let read = Cell::new(0);
+        let look = |filter: &mut Filter, revision: u64| {
+            read.set(0);
+            filter.work_out(revision, ROWS.len(), |at| {
+                read.set(read.get() + 1);
+                [ROWS[at]]
             });
-            looked.get()
+            read.get()
         };
         let mut filter = Filter::default();
+        assert_eq!((look(&mut filter, 1), filter.places().len()), (0, 6));
+        filter.start();
+        assert_eq!((look(&mut filter, 1), filter.places().len()), (6, 6));
         let counts = ["two", "two o", "two of", "two o", "two", "tw"].map(|words| {
-            words.clone_into(&mut filter.words);
-            look(&mut filter)
+            filter.typing = Some(Input::with(words, 60));
+            look(&mut filter, 1)
         });
-        assert_eq!(counts, [6, 1, 1, 0, 0, 6]);
+        assert_eq!((counts, filter.places()), ([0; 6], &[2][..]));
+        // Other rows than before.
+        assert_eq!(look(&mut filter, 2), 6);
+        filter.typing = None;
+        assert_eq!((look(&mut filter, 2), filter.left.texts.is_some()), (0, false));
     }
 }

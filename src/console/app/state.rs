@@ -4,7 +4,7 @@ use super::afar::Afar;
 use super::asks::Asks;
 use super::data::Data;
 use super::event::Moment;
-use super::filter::{Filter, Listed, Terms};
+use super::filter::{Filter, Listed};
 use super::layout::Layout;
 use super::list::Cursor;
 use super::logpane::LogPane;
@@ -337,12 +337,10 @@ impl App {
             View::History => {
                 let held = &data.history;
                 let all = held.value.as_ref().map_or(&[][..], |history| &history.attempts);
-                let fits = |at: usize, terms: &Terms| has_words_of_attempt(&all[at], terms);
-                self.attempt_filter.work_out(held.revision(), all.len(), fits);
+                self.attempt_filter.work_out(held.revision(), all.len(), |at| words_of_attempt(&all[at]));
                 let held = &data.audit;
                 let all = held.value.as_ref().map_or(&[][..], |audit| &audit.entries);
-                let fits = |at: usize, terms: &Terms| has_words_of_entry(&all[at], terms);
-                self.audit_filter.work_out(held.revision(), all.len(), fits);
+                self.audit_filter.work_out(held.revision(), all.len(), |at| words_of_entry(&all[at]));
             }
             View::Log | View::Who | View::Rollout | View::Readiness | View::Diagnostics => {}
         }
@@ -382,22 +380,24 @@ impl App {
     }
 }
 
-/// Whether an attempt has the words of a filter.
-fn has_words_of_attempt(of: &AttemptDoc, terms: &Terms) -> bool {
-    terms.fit(&[
+/// What a filter looks for words in, of an attempt.
+fn words_of_attempt(of: &AttemptDoc) -> [&str; 6] {
+    [
         of.request_id.as_str(),
         of.package.as_str(),
         of.state.as_str(),
         of.result.as_str(),
         of.by.as_str(),
         of.reason.as_str(),
-    ])
+    ]
 }
 
-/// Whether an entry of the audit has the words of a filter.
-fn has_words_of_entry<'a>(of: &'a AuditEntryDoc, terms: &Terms) -> bool {
-    let text = |text: &'a Option<SafeText>| text.as_ref().map_or("", SafeText::as_str);
+/// The same of an entry of the audit.
+fn words_of_entry(of: &AuditEntryDoc) -> [&str; 7] {
+    fn text(text: &Option<SafeText>) -> &str {
+        text.as_ref().map_or("", SafeText::as_str)
+    }
     let request = of.request_id.as_ref().map_or("", RequestId::as_str);
     let (from, terminal, reason) = (text(&of.from), text(&of.terminal), text(&of.reason));
-    terms.fit(&[of.who.as_str(), of.verb.as_str(), request, of.result.as_str(), from, terminal, reason])
+    [of.who.as_str(), of.verb.as_str(), request, of.result.as_str(), from, terminal, reason]
 }

@@ -1,6 +1,6 @@
 //! From two buffers to the fewest bytes that turn one into the other.
 
-use super::scroll::{find, width};
+use super::scroll::{blank, find, rows};
 use ratatui::buffer::{Buffer, Cell};
 use ratatui::layout::Rect;
 use ratatui::style::{Color, Modifier};
@@ -30,14 +30,20 @@ const MODS: [(Modifier, u8); 5] = [
 /// moves rows by itself.
 pub fn encode(before: &Buffer, after: &Buffer, scrolls: bool, out: &mut String) {
     let from = out.len();
-    draw(before, after, out);
+    let (shown, wanted) = (rows(before), rows(after));
+    // Most rows are as they were, which is seen sooner than what differs in a row, and is looked at once.
+    let mut changed: Vec<bool> = shown.iter().zip(&wanted).map(|(shown, wanted)| shown != wanted).collect();
+    draw(&shown, after, &changed, out);
     if !scrolls || out.len() - from <= WORTH {
         return;
     }
-    let Some(scroll) = find(before, after) else { return };
+    let Some(scroll) = find(&shown, &wanted, &changed) else { return };
     let mut other = String::new();
     scroll.write(&mut other);
-    draw(&scroll.of(before), after, &mut other);
+    let blank = blank(after);
+    let moved = scroll.of(&shown, &blank);
+    scroll.rows().for_each(|y| changed[y] = moved[y] != wanted[y]);
+    draw(&moved, after, &changed, &mut other);
     if other.len() < out.len() - from {
         out.replace_range(from.., &other);
     }
@@ -46,12 +52,12 @@ pub fn encode(before: &Buffer, after: &Buffer, scrolls: bool, out: &mut String) 
 /// Fewer bytes are not worth looking for rows that moved: what has the terminal move them is about a third of that.
 const WORTH: usize = 60;
 
-/// The same without moving rows.
-fn draw(before: &Buffer, after: &Buffer, out: &mut String) {
+/// The same without moving rows. `before`: those of the screen; `changed`: which of them differ.
+fn draw(before: &[&[Cell]], after: &Buffer, changed: &[bool], out: &mut String) {
     let mut to = To { after, pen: PLAIN, at: None, erased: None, out };
-    // Most rows are as they were, which is seen sooner than what differs in a row.
-    let rows = before.content.chunks(width(before)).zip(after.content.chunks(width(after)));
-    for (y, (before, after)) in (after.area.y..).zip(rows).filter(|(_, (before, after))| before != after) {
+    let wanted = rows(after);
+    let pairs = before.iter().copied().zip(wanted).zip(changed);
+    for (y, ((before, after), _)) in (after.area.y..).zip(pairs).filter(|(_, (_, changed))| **changed) {
         let area = Rect { y, height: 1, ..to.after.area };
         if is_narrow(before) && is_narrow(after) {
             let cells = (area.x..).zip(before.iter().zip(after));

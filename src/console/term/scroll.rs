@@ -7,6 +7,7 @@ use ratatui::buffer::{Buffer, Cell};
 use std::collections::HashMap;
 use std::fmt::Write;
 use std::hash::{BuildHasherDefault, Hasher};
+use std::ops::RangeInclusive;
 
 /// What setting a region and giving it up costs, in cells that would otherwise be drawn.
 const COST: i32 = 24;
@@ -14,8 +15,18 @@ const COST: i32 = 24;
 const ROW: i32 = 6;
 
 /// Without columns there are no rows either.
-pub(super) fn width(buffer: &Buffer) -> usize {
+fn width(buffer: &Buffer) -> usize {
     usize::from(buffer.area.width.max(1))
+}
+
+/// The rows of a screen.
+pub fn rows(buffer: &Buffer) -> Vec<&[Cell]> {
+    buffer.content.chunks(width(buffer)).collect()
+}
+
+/// A row of it with nothing in it.
+pub fn blank(buffer: &Buffer) -> Vec<Cell> {
+    vec![Cell::EMPTY; width(buffer)]
 }
 
 /// Rows from `top` to `bottom` that move up by so many, or down.
@@ -28,15 +39,12 @@ pub struct Scroll {
 }
 
 /// What is to be moved, if that spares more than it costs. Never the first row: what leaves a region that begins there
-/// goes to what some terminals keep of what was above their screen.
-pub fn find(before: &Buffer, after: &Buffer) -> Option<Scroll> {
-    let width = width(before);
-    let (before, after) = (rows(before, width), rows(after, width));
-    let changed = |y: &usize| before[*y] != after[*y];
-    let first = (1..after.len()).find(changed)?;
-    let last = (first..after.len()).rfind(changed)?;
-    let (up, by) = commonest(&before[first..=last], &after[first..=last])?;
-    let blank = vec![Cell::EMPTY; width];
+/// goes to what some terminals keep of what was above their screen. `changed`: which rows differ.
+pub fn find(before: &[&[Cell]], after: &[&[Cell]], changed: &[bool]) -> Option<Scroll> {
+    let first = (1..after.len()).find(|y| changed[*y])?;
+    let last = (first..after.len()).rfind(|y| changed[*y])?;
+    let (up, by) = commonest(before, after, (first..=last).filter(|y| changed[*y]))?;
+    let blank = vec![Cell::EMPTY; after.first()?.len()];
     // What it spares to have another row moved to one, and a blank one.
     let moved =
         |y: usize| cost(before[y], after[y]) - cost(before[if up { y + by } else { y - by }], after[y]);
@@ -62,21 +70,22 @@ pub fn find(before: &Buffer, after: &Buffer) -> Option<Scroll> {
     best.map(|(_, scroll)| scroll)
 }
 
-fn rows(buffer: &Buffer, width: usize) -> Vec<&[Cell]> {
-    buffer.content.chunks(width).collect()
-}
-
-/// By how much most of the rows that are not blank have moved.
-fn commonest(before: &[&[Cell]], after: &[&[Cell]]) -> Option<(bool, usize)> {
+/// By how much most of these rows have moved, of those that are not blank. What has moved has changed where it stood: of
+/// each key most rows stay, and are not even looked at.
+fn commonest(
+    before: &[&[Cell]],
+    after: &[&[Cell]],
+    changed: impl Iterator<Item = usize> + Clone,
+) -> Option<(bool, usize)> {
     let blank = print(&vec![Cell::EMPTY; after.first()?.len()]);
     // Where a text stood; of one that stood in several rows nobody can say which of them it was.
     let mut places: HashMap<u64, Option<usize>, BuildHasherDefault<Same>> = HashMap::default();
-    for (y, row) in before.iter().enumerate() {
-        places.entry(print(row)).and_modify(|place| *place = None).or_insert(Some(y));
+    for y in changed.clone() {
+        places.entry(print(before[y])).and_modify(|place| *place = None).or_insert(Some(y));
     }
     let mut votes: HashMap<(bool, usize), usize, BuildHasherDefault<Same>> = HashMap::default();
-    for (y, row) in after.iter().enumerate().filter(|(y, row)| before[*y] != **row) {
-        let text = print(row);
+    for y in changed {
+        let text = print(after[y]);
         if let Some(Some(from)) = places.get(&text).filter(|_| text != blank)
             && *from != y
         {
@@ -119,18 +128,22 @@ fn cost(from: &[Cell], to: &[Cell]) -> i32 {
 }
 
 impl Scroll {
-    /// What stands on the screen afterwards.
-    pub fn of(self, before: &Buffer) -> Buffer {
-        let mut moved = before.clone();
-        let width = width(before);
-        let region = &mut moved.content[self.top * width..(self.bottom + 1) * width];
-        let (len, bared) = (region.len(), self.by * width);
+    /// The rows that it concerns.
+    pub fn rows(self) -> RangeInclusive<usize> {
+        self.top..=self.bottom
+    }
+
+    /// What stands on the screen afterwards, where these rows stood.
+    pub fn of<'a>(self, before: &[&'a [Cell]], blank: &'a [Cell]) -> Vec<&'a [Cell]> {
+        let mut moved = before.to_vec();
+        let region = &mut moved[self.rows()];
+        let len = region.len();
         if self.up {
-            region.rotate_left(bared);
-            region[len - bared..].fill(Cell::EMPTY);
+            region.rotate_left(self.by);
+            region[len - self.by..].fill(blank);
         } else {
-            region.rotate_right(bared);
-            region[..bared].fill(Cell::EMPTY);
+            region.rotate_right(self.by);
+            region[..self.by].fill(blank);
         }
         moved
     }

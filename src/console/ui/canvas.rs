@@ -90,12 +90,14 @@ impl Canvas<'_> {
         }
         if text.is_ascii() {
             // Nearly all there is: a byte a cell.
-            let room = usize::from(right.saturating_sub(x));
-            for at in 0..text.len().min(room) {
-                self.put(x, y, &text[at..=at], style);
-                x += 1;
+            let room = usize::from(right.saturating_sub(x)).min(text.len());
+            if room > 0 && x >= self.buffer.area.left() {
+                let from = self.buffer.index_of(x, y);
+                for (at, cell) in self.buffer.content[from..from + room].iter_mut().enumerate() {
+                    write(cell, &text[at..=at], style);
+                }
             }
-            return x;
+            return x + room as u16;
         }
         for cluster in text.graphemes(true) {
             let width = cluster.width() as u16;
@@ -125,13 +127,7 @@ impl Canvas<'_> {
     /// One cell: its style is its own, only the background may be what lies there.
     fn put(&mut self, x: u16, y: u16, symbol: &str, style: Style) {
         if let Some(cell) = self.buffer.cell_mut((x, y)) {
-            let behind = cell.bg;
-            cell.reset();
-            // A cell without a symbol is a blank.
-            if symbol != " " {
-                cell.set_symbol(symbol);
-            }
-            cell.set_bg(behind).set_style(style);
+            write(cell, symbol, style);
         }
     }
 
@@ -264,6 +260,19 @@ impl Canvas<'_> {
         self.line(Rect { x: area.x + 2, width: room.min(name.width() as u16), height: 1, ..area }, &name);
         Rect { x: area.x + 2, y: area.y + 1, width: area.width - 4, height: area.height - 2 }
     }
+}
+
+/// See [`Canvas::put`].
+fn write(cell: &mut Cell, symbol: &str, style: Style) {
+    let mut new = Cell::EMPTY;
+    // A cell without a symbol is a blank.
+    if symbol != " " {
+        new.set_symbol(symbol);
+    }
+    new.fg = style.fg.unwrap_or(new.fg);
+    new.bg = style.bg.unwrap_or(cell.bg);
+    new.modifier = style.add_modifier.difference(style.sub_modifier);
+    *cell = new;
 }
 
 /// Like [`fit`], and with the mark even where the text itself would just fit: more follows it.

@@ -4,17 +4,14 @@
 //! `simulate`.
 //!
 //! `lane` says when one request could start if it were alone, `paths` follows who starts after whom, `queue` what operators
-//! have queued, `usual` how long runs took before.
+//! have queued.
 
 mod lane;
 mod paths;
 mod queue;
-mod usual;
-
-pub use usual::RunTime;
-pub(super) use usual::UsualTimes;
 
 use super::model::{Decision, Facts, Inputs, Instructions, NextRun};
+use super::usual::RunTime;
 use super::why;
 use crate::site::content::ContentFact;
 use crate::site::ids::RequestId;

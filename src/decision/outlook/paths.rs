@@ -7,9 +7,10 @@ use super::super::countdown::latest_notice;
 use super::super::gates::{Gates, once_settled, open_need, opening, waits_after, waits_for_package};
 use super::super::model::{Change, GateResult, Inputs, NextRun, RestartRule};
 use super::super::restart::{deferred_until, pending_restart, restarts_at};
+use super::super::usual::{RunTime, UsualTimes};
 use super::super::world::{Subject, Words, World, good_until, newest, running};
 use super::lane::{Lane, Other, Span, Turns};
-use super::{RunTime, UsualTimes, queue};
+use super::queue;
 use crate::clock::{Wall, earlier, later};
 use crate::site::ids::RequestId;
 use crate::site::installed::{Answer, Need};
@@ -97,7 +98,7 @@ struct Paths<'w> {
     /// In the order in which the service starts them.
     lanes: Vec<Lane<'w>>,
     tests: Tests<'w>,
-    usual: UsualTimes<'w>,
+    usual: &'w UsualTimes,
     runs_take: RunTime,
     /// Until then what is published counts.
     valid: Wall,
@@ -118,7 +119,7 @@ impl<'w> Paths<'w> {
     /// `now`: the inputs as they are, `world`: as it will be when something can start.
     fn new(world: &'w World<'w>, now: &Inputs<'w>, runs_take: RunTime) -> Paths<'w> {
         let inputs = world.inputs;
-        let usual = UsualTimes::of(inputs);
+        let usual = inputs.history.attempts.usual_times();
         let mut paths = Paths {
             world,
             lanes: Vec::new(),

@@ -2,7 +2,7 @@
 //! the result says it. Pure; the command line reads it, `simulate` puts it in force.
 
 use super::super::model::{Facts, Instructions, UserFact};
-use super::super::outlook::RunTime;
+use super::super::usual::RunTime;
 use super::super::window;
 use crate::text::{SafeText, duration, parse_duration};
 use serde::{Deserialize, Serialize};

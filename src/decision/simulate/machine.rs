@@ -6,10 +6,10 @@ use super::super::decide::{decide, decide_some};
 use super::super::model::{
     Attempt, Decision, Facts, HistoryView, Inputs, Instructions, NextRun, Policy, Power, Queued, SERVICE,
 };
-use super::super::outlook::RunTime;
-use super::super::outlook::{UsualTimes, arrive, outlook};
+use super::super::outlook::{arrive, outlook};
 use super::super::restart::{RestartState, restart_plan};
 use super::super::restart_count::{self, Restart};
+use super::super::usual::{RunTime, UsualTimes};
 use super::super::world::{Kept, running, windows};
 use super::assume::{Assumptions, Content, Obstacle};
 use crate::clock::{Monotonic, Wall, Zone, between, later};
@@ -32,7 +32,7 @@ pub(super) struct Machine<'a> {
     /// What runs on it.
     pub run: Option<Run>,
     runs_take: RunTime,
-    usual: UsualTimes<'a>,
+    usual: &'a UsualTimes,
     /// When each starts, as every view says it.
     pub outlook: BTreeMap<RequestId, NextRun>,
     /// Where the virtual clock began; the other clock counts from there.
@@ -81,7 +81,7 @@ impl<'a> Machine<'a> {
             kept: Kept::new(inputs, windows(policy, from)),
             run: None,
             runs_take: assumptions.runs_take,
-            usual: UsualTimes::of(inputs),
+            usual: inputs.history.attempts.usual_times(),
             outlook: BTreeMap::new(),
             began: from,
             countdown: Countdown::default(),

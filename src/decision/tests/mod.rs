@@ -3,6 +3,7 @@
 //! minute, and what holds in every world.
 
 mod assume;
+mod attempts;
 mod countdown;
 mod gates;
 mod installed;

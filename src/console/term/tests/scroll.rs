@@ -3,11 +3,18 @@
 #![allow(clippy::unwrap_used)]
 
 use super::super::encode::encode;
-use super::{Scroll, find};
+use super::{Scroll, rows};
 use proptest::prelude::*;
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::style::{Color, Modifier, Style};
+
+/// What is to be moved between two frames.
+fn find(before: &Buffer, after: &Buffer) -> Option<Scroll> {
+    let (before, after) = (rows(before), rows(after));
+    let changed: Vec<bool> = before.iter().zip(&after).map(|(before, after)| before != after).collect();
+    super::find(&before, &after, &changed)
+}
 
 const WIDE: u16 = 24;
 const HIGH: u16 = 12;

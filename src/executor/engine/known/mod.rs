@@ -50,7 +50,7 @@ use crate::site::publication::Publication;
 use crate::site::share::{Found, Tag};
 use crate::site::signed::published::Packages;
 use crate::site::trust::TrustVerdict;
-use crate::terms::{Problem, State};
+use crate::terms::Problem;
 use crate::text::SafeText;
 use again::Again;
 use chrono::SubsecRound as _;
@@ -494,10 +494,7 @@ impl Known {
 
     /// A package wants a restart, and the machine has not restarted since.
     fn restart_pending(&self) -> bool {
-        let boot = self.world.boot_id();
-        self.snapshot
-            .attempts()
-            .any(|row| row.attempt.state == State::SucceededRestart && row.attempt.boot_id == boot)
+        self.snapshot.view.attempts.wanting_restart(&self.world.boot_id()).next().is_some()
     }
 
     pub(super) fn find_request(&self, id: RequestId) -> Option<&Request> {

@@ -10,7 +10,7 @@ use crate::decision::countdown::{self, Countdown, room};
 use crate::decision::restart_count::{self, Restart};
 use crate::decision::simulate::{Assumptions, Content, Situation};
 use crate::decision::{
-    Announced, Attempt, Decision, Deferrals, Facts, HistoryView, HostFacts, Instructions, Policy,
+    Announced, Attempt, Attempts, Decision, Deferrals, Facts, HistoryView, HostFacts, Instructions, Policy,
     RestartState, UserFact, due_in_order, next_instant, restart_plan, verdicts,
 };
 use crate::executor::run::outcome::{self, EndedBy, ExitRecord, MifSays, RetryPolicy};
@@ -63,7 +63,7 @@ fn situation(plan: &Plan) -> Situation {
         // What could not be looked at is not known, but for what was copied before.
         known.filter(|(_, fact)| looked || *fact == ContentFact::Staged).collect()
     };
-    let mut attempts: BTreeMap<RequestId, Vec<Arc<Attempt>>> = BTreeMap::new();
+    let mut attempts = Attempts::default();
     for (row, result) in &plan.attempts {
         let mut attempt = Attempt::clone(&row.attempt);
         if let Some(result) = result {
