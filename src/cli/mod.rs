@@ -282,7 +282,7 @@ fn run(mut cli: Cli, out: Out) -> Result<Exit> {
     match &cli.verb {
         Some(Verb::Completions { shell }) => return completions::print(*shell, &out),
         Some(Verb::Man { verb }) => return man::print(verb.as_deref(), &out),
-        Some(Verb::PackageFiles { dir }) => return package_files::write(dir),
+        Some(Verb::PackageFiles { dir, pages }) => return package_files::write(dir, pages.as_deref()),
         Some(Verb::Help(args)) => return help::print(&args.verb, &out),
         _ => {}
     }
@@ -445,7 +445,7 @@ fn carry_out(app: &App, verb: Verb) -> Result<Exit> {
         Verb::ShareReader => Ok(helper(crate::executor::share::job::main())),
         Verb::Completions { shell } => completions::print(shell, &app.out),
         Verb::Man { verb } => man::print(verb.as_deref(), &app.out),
-        Verb::PackageFiles { dir } => package_files::write(&dir),
+        Verb::PackageFiles { dir, pages } => package_files::write(&dir, pages.as_deref()),
         Verb::Help(args) => help::print(&args.verb, &app.out),
         Verb::CheckProbe => Ok(helper(crate::check::probe::main())),
         Verb::CheckSite => Ok(helper(crate::check::publisher::main())),

@@ -20,7 +20,7 @@ use std::sync::Arc;
 /// `service install|uninstall|status --json`
 #[derive(Debug, Serialize)]
 struct ServiceDoc {
-    /// The system's supervisor knows it.
+    /// The system's supervisor knows it, and nobody keeps it from being started.
     installed: bool,
     /// Where that stands.
     file: SafeText,
@@ -114,7 +114,7 @@ fn install(app: &App) -> Result<Exit> {
             Exit::Failed,
             "service",
             format!("the service is masked by {}, and stays so", mask.display()),
-            "If it is to be started: systemctl unmask pcm.service, and run this again",
+            format!("If it is to be started: {}, and run this again", supervisor::unmask(&mask)),
         ));
     }
     // That of a package is upgraded with it; a copy would count before it and stay as it is.
@@ -185,7 +185,12 @@ fn uninstall(app: &App) -> Result<Exit> {
 fn status(app: &App) -> Result<Exit> {
     let registration = registration(app)?;
     if let Some(mask) = registration.masked() {
-        let message = format!("The service is masked by {}: nothing starts it.", mask.display());
+        let message = format!(
+            "The service is masked by {}: nothing starts it. If it is to be started: {}, then {} service install.",
+            mask.display(),
+            supervisor::unmask(&mask),
+            app.setup.pcm
+        );
         return told(app, &registration, &message);
     }
     let message = match (registration.stands().is_some(), supervisor::is_running()) {
@@ -223,7 +228,7 @@ pub fn tell_supervisor(commands: &[Vec<String>]) -> Result<()> {
 fn told(app: &App, registration: &Registration, message: &str) -> Result<Exit> {
     let stands = registration.stands();
     let doc = ServiceDoc {
-        installed: stands.is_some(),
+        installed: stands.is_some() && registration.masked().is_none(),
         file: stands.as_ref().unwrap_or(&registration.file).display().to_string().into(),
         executor: lock::holder(&app.setup.layout.lock()).map(|holder| holder.to_string().into()),
         message: message.into(),

@@ -101,6 +101,8 @@ pub enum Registered {
     Masked {
         /// The file that does.
         file: PathBuf,
+        /// The command that ends that.
+        unmask: String,
     },
     /// It is registered, and not started with the machine.
     Disabled {
@@ -114,7 +116,8 @@ pub enum Registered {
 /// How a registration stands. Only what is started counts, not the rest of the file, which is the administrator's.
 pub fn registered(wanted: &Registration) -> Registered {
     if let Some(file) = wanted.masked() {
-        return Registered::Masked { file };
+        let unmask = sys::supervisor::unmask(&file);
+        return Registered::Masked { file, unmask };
     }
     let Some(file) = wanted.stands() else { return Registered::No };
     let text = match std::fs::read_to_string(&file) {
@@ -131,6 +134,11 @@ pub fn registered(wanted: &Registration) -> Registered {
     } else {
         Registered::Disabled { file }
     }
+}
+
+/// The command that ends the mask that this file is ([`Registration::masked`]).
+pub fn unmask(mask: &Path) -> String {
+    sys::supervisor::unmask(mask)
 }
 
 /// The line that says what is started.
@@ -220,7 +228,8 @@ mod tests {
         assert_eq!(wanted.of_package(), None);
         // Nor is one that masks it anybody's registration.
         std::fs::write(&wanted.file, "").unwrap();
-        assert_eq!(registered(&wanted), Registered::Masked { file: wanted.file.clone() });
+        let unmask = unmask(&wanted.file);
+        assert_eq!(registered(&wanted), Registered::Masked { file: wanted.file.clone(), unmask });
         assert_eq!((wanted.masked(), wanted.of_package()), (Some(wanted.file.clone()), None));
         // A package's file that starts something else is not this installation's.
         std::fs::remove_file(&wanted.file).unwrap();

@@ -2,7 +2,7 @@
 
 use super::{pcm, text};
 use std::os::unix::fs::PermissionsExt as _;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Command;
 
 const README: &str = include_str!("../../README.md");
@@ -240,36 +240,46 @@ fn anchors(page: &str) -> Vec<String> {
     headings.map(|heading| heading.to_lowercase().chars().filter_map(plain).collect()).collect()
 }
 
-/// A link leads to a file, and to a heading of it, that are there; those of README also where a package has put it.
+/// A link leads to a file, and to a heading of it, that are there, in the repository and where a package has its pages.
 #[test]
-fn links_lead_to_what_is_there_and_packages_bring_what_the_readme_links_to() {
+fn links_lead_to_what_is_there_also_in_the_pages_of_packages() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let assets = std::fs::read_to_string(root.join("Cargo.toml")).unwrap();
-    let mut pages = vec![PathBuf::from("README.md")];
-    for folder in [".github", ".github/docs"] {
-        let files = std::fs::read_dir(root.join(folder)).unwrap().map(|file| file.unwrap().file_name());
-        let files = files.map(|name| Path::new(folder).join(name));
-        pages.extend(files.filter(|file| file.extension().is_some_and(|ending| ending == "md")));
-    }
-    let mut seen = 0;
-    for page in &pages {
-        let words = std::fs::read_to_string(root.join(page)).unwrap();
-        for link in links(&words) {
-            let (file, anchor) = link.split_once('#').unwrap_or((link, ""));
-            let to = if file.is_empty() { page.clone() } else { page.parent().unwrap().join(file) };
-            let there = std::fs::read(root.join(&to));
-            let there = there.unwrap_or_else(|e| panic!("{}: {link}: {e}", page.display()));
-            let has = || anchors(&text(&there)).iter().any(|heading| heading == anchor);
-            assert!(anchor.is_empty() || has(), "{}: {link}: no such heading", page.display());
-            if page.parent() == Some(Path::new("")) {
-                let folder = to.parent().unwrap().display();
-                let all = format!("{folder}/*.{}", to.extension().unwrap().to_str().unwrap());
-                let deb = format!("[\"{all}\", \"usr/share/doc/pcm/{folder}/\", \"644\"]");
-                let rpm = format!("{{ source = \"{all}\", dest = \"/usr/share/doc/pcm/{folder}/\"");
-                assert!(assets.contains(&deb) && assets.contains(&rpm), "Cargo.toml: no asset {all}");
-            }
-            seen += 1;
+    let made = tempfile::tempdir().unwrap();
+    let mut write = Command::new(env!("CARGO_BIN_EXE_pcm"));
+    let written = write.arg("package-files").arg(made.path()).arg("--pages").arg(root).output().unwrap();
+    assert!(written.status.success(), "{}", text(&written.stderr));
+    let doc = made.path().join("doc");
+    for (root, folders) in [(root, &["", ".github", ".github/docs"][..]), (&doc, &["", "docs"])] {
+        let mut pages = Vec::new();
+        for folder in folders {
+            let files = std::fs::read_dir(root.join(folder)).unwrap().map(|file| file.unwrap().file_name());
+            let files = files.map(|name| Path::new(folder).join(name));
+            pages.extend(files.filter(|file| file.extension().is_some_and(|ending| ending == "md")));
         }
+        let mut seen = 0;
+        for page in &pages {
+            let words = std::fs::read_to_string(root.join(page)).unwrap();
+            for link in links(&words) {
+                let (file, anchor) = link.split_once('#').unwrap_or((link, ""));
+                let to = if file.is_empty() { page.clone() } else { page.parent().unwrap().join(file) };
+                let there = std::fs::read(root.join(&to));
+                let there = there.unwrap_or_else(|e| panic!("{}: {link}: {e}", page.display()));
+                let has = || anchors(&text(&there)).iter().any(|heading| heading == anchor);
+                assert!(anchor.is_empty() || has(), "{}: {link}: no such heading", page.display());
+                // What a package does not bring is not looked for beside it.
+                assert!(root.join(&to).canonicalize().unwrap().starts_with(root.canonicalize().unwrap()));
+                seen += 1;
+            }
+        }
+        assert!(seen > 60, "{seen}");
     }
-    assert!(seen > 60, "{seen}");
+    assert!(doc.join("README.md").is_file() && doc.join("docs/settings.md").is_file());
+    // All of them are in the packages, where a folder that is hidden is no place to look.
+    let assets = std::fs::read_to_string(root.join("Cargo.toml")).unwrap();
+    for (from, to) in [("doc/*.md", ""), ("doc/*.png", ""), ("doc/docs/*.md", "docs/")] {
+        let deb = format!("[\"target/packaging/{from}\", \"usr/share/doc/pcm/{to}\", \"644\"]");
+        let rpm = format!("{{ source = \"target/packaging/{from}\", dest = \"/usr/share/doc/pcm/{to}\"");
+        assert!(assets.contains(&deb) && assets.contains(&rpm), "Cargo.toml: no asset {from}");
+    }
+    assert!(!assets.contains("doc/pcm/.github"));
 }

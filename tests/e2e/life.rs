@@ -66,6 +66,7 @@ fn a_life(machine: &Machine, trust: &[&str]) {
         "/usr/share/man/man1/pcm-site.1",
         "/usr/share/bash-completion/completions/pcm",
         "/usr/share/doc/pcm/examples/pcm.toml",
+        "/usr/share/doc/pcm/docs/settings.md",
     ] {
         assert!(machine.path(file).is_file(), "{file}");
     }
@@ -270,7 +271,7 @@ fn packages_of_both_kinds_carry_the_same_and_each_file_is_there() {
 /// both kinds are the same, and rpm calls them with other words.
 #[test]
 fn the_script_makes_a_deb_and_an_rpm_and_the_rpm_does_what_the_deb_does() {
-    for tool in ["cargo-deb", "cargo-generate-rpm", "dpkg-deb", "rpm", "strip"] {
+    for tool in ["cargo-deb", "cargo-generate-rpm", "dpkg-deb", "rpm", "strip", "objcopy"] {
         if let Err(e) = Command::new(tool).arg("--version").output() {
             return skipped(format_args!("{tool}: {e}"));
         }

@@ -116,6 +116,9 @@ fn program(heading: &str, paths: &[(&str, &Path)]) -> String {
     paths.iter().fold(script.to_owned(), other)
 }
 
+/// No document is longer (`executor::notices`).
+const MOST: usize = 4_000_000;
+
 /// Runs it as it is told these two events, of which one has foreign text that means something to shells and monitors.
 fn runs(script: &str, folder: &Path) {
     assert!(says_that_somebody_was_told(script, folder, None), "{script}");
@@ -139,7 +142,10 @@ fn says_that_somebody_was_told(script: &str, folder: &Path, reads: Option<&str>)
         .spawn()
         .unwrap();
     let document = reads.map_or_else(|| document.to_string(), str::to_owned);
-    std::io::Write::write_all(&mut child.stdin.take().unwrap(), document.as_bytes()).unwrap();
+    // One that has read enough reads no more.
+    if let Err(e) = std::io::Write::write_all(&mut child.stdin.take().unwrap(), document.as_bytes()) {
+        assert!(e.kind() == std::io::ErrorKind::BrokenPipe && document.len() > MOST, "{e}");
+    }
     let told = child.wait().unwrap().success();
     assert!(!folder.join("owned").exists(), "foreign text is run by nothing");
     told
@@ -160,9 +166,15 @@ fn the_programs_of_the_documentation_tell_what_they_are_told() {
     // Who is not root can be nobody else.
     write(&at("runuser"), b"#!/bin/sh\nshift 3\nexec \"$@\"\n");
     mode(&at("runuser"), 0o755);
+    let endless = format!(
+        "{{\"event\":\"failed\",\"host\":\"pc-17\",\"message\":\"{}\",\"count\":0,\"dropped\":{{}},\"events\":[]}}",
+        "x".repeat(MOST)
+    );
     let fails = |script: &str| {
-        let told = says_that_somebody_was_told(script, folder.path(), Some("{damaged"));
-        assert!(!told, "who was told nothing is told again: {script}");
+        for damaged in ["{damaged", &endless] {
+            let told = says_that_somebody_was_told(script, folder.path(), Some(damaged));
+            assert!(!told, "who was told nothing is told again: {script}");
+        }
     };
     fails(&program("Mail", &[]));
     assert!(!at("mail").exists(), "a damaged document is no mail");

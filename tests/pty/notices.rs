@@ -65,3 +65,72 @@ fn a_demo_writes_on_nobodys_terminal() {
     assert!(demo.status.success() && said.contains("DEM0002 starts now. A demo tells nobody."), "{said}");
     assert_eq!(terminal.count(), 0, "{}", String::from_utf8_lossy(&terminal.bytes()));
 }
+
+/// Not by an operator's words either, nor by the command that somebody writes into its configuration, nor by that of the machine
+/// on which it is tried.
+#[test]
+fn a_demo_calls_no_command_and_its_operators_words_go_nowhere_and_it_says_so() {
+    let called = Site::new();
+    let file = called.path("called");
+    let calls = format!("command = [\"/bin/sh\", \"-c\", \"echo >> '{}'\"]\n", file.display());
+    let notify = format!("\n[notify]\n{calls}");
+    let own = std::fs::read_to_string(called.config()).unwrap() + &notify;
+    write(&called.config(), own.as_bytes());
+    let Some(logind) = Logind::start(&called.path(".")) else { return };
+    let somebody = Terminal::start(&std::process::Command::new("cat"), 80, 24);
+    let Some(device) = somebody.device() else { return };
+    logind.log_on("c1", "anna", device.strip_prefix("/dev").unwrap().to_str().unwrap());
+    let (place, tools) = (called.path("tmp"), called.path("tools"));
+    make_dir(&place);
+    make_dir(&tools);
+    for tool in ["wall", "write", "mail", "sendmail"] {
+        write(&tools.join(tool), format!("#!/bin/sh\necho >> '{}'\n", file.display()).as_bytes());
+        mode(&tools.join(tool), 0o755);
+    }
+    let path = format!("{}:{}", tools.display(), std::env::var("PATH").unwrap());
+    let mut demo = std::process::Command::new(env!("CARGO_BIN_EXE_pcm"));
+    demo.arg("demo").env("PCM_CONFIG", called.config()).env("PCM_STATE", called.state());
+    demo.env("TMPDIR", &place).env("DBUS_SYSTEM_BUS_ADDRESS", &logind.address).env("PATH", path);
+    let mut console = Terminal::start(&demo, 110, 30);
+    console.wait("anna");
+    let folder = std::fs::read_dir(&place).unwrap().next().unwrap().unwrap().path();
+    let config = folder.join("pcm.toml");
+    let more = format!("{notify}\n[restart]\n{calls}");
+    write(&config, (std::fs::read_to_string(&config).unwrap() + &more).as_bytes());
+    let ask = |words: &[&str]| {
+        let mut asked = std::process::Command::new(env!("CARGO_BIN_EXE_pcm"));
+        asked.arg("--config").arg(&config).arg("--state").arg(folder.join("state"));
+        asked.args(words).output().unwrap()
+    };
+    let log = || std::fs::read_to_string(folder.join("log/PACMAN.LOG")).unwrap_or_default();
+    assert!(ask(&["hold", "--until", "1h", "--reason", "nothing else"]).status.success());
+    // The new configuration counts from some step on, and what fails after that is what somebody would be told.
+    // What the demo has started by itself by then takes a minute.
+    let told = wait_for_or(std::time::Duration::from_secs(240), || {
+        let again = ask(&["rerun", "DEM0001", "--reason", "again", "--override", "hold"]);
+        let said = log();
+        assert!(again.status.code() != Some(2), "{}", text(&again));
+        said.contains("failed: [notify] command is not called. A demo tells nobody.")
+    });
+    assert!(told.is_ok(), "nothing fails: {}", log());
+    console.keys("4T");
+    console.wait("NOTICE on DEM00001");
+    console.keys("log off at six please\r");
+    console.confirm();
+    console.wait("a demo writes on nobody's terminal");
+    let refused = ask(&["notice", "log off at six please"]);
+    let said = text(&refused);
+    assert_eq!(refused.status.code(), Some(3), "{said}");
+    assert!(said.contains("Outside of the demo, on an enrolled machine: pcm notice TEXT"), "{said}");
+    console.keys("\x1b");
+    // A package that wants a restart is one of the demo's; the machine is somebody's.
+    let ran = ask(&["run", "DEM0005", "--reason", "why not", "--override", "hold", "--wait"]);
+    assert!(ran.status.success(), "{}", text(&ran));
+    let refused = ask(&["restart", "now"]);
+    let said = text(&refused);
+    assert_eq!(refused.status.code(), Some(3), "{said}");
+    assert!(said.contains("a demo does not restart the machine"), "{said}");
+    console.quit('q');
+    assert!(!file.exists(), "nothing was called");
+    assert_eq!(somebody.count(), 0, "{}", String::from_utf8_lossy(&somebody.bytes()));
+}

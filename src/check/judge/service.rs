@@ -84,9 +84,9 @@ pub fn installed(facts: &Facts) -> CheckItem {
             format!("{} starts another installation or program: {starts}", file.display()),
             format!("If it is this one that is meant: {install}"),
         ),
-        (Some(Registered::Masked { file }), _) => block(
+        (Some(Registered::Masked { file, unmask }), _) => block(
             format!("pcm.service is masked by {}: nothing starts it", file.display()),
-            "If that is not meant: systemctl unmask pcm.service; systemctl enable --now pcm.service",
+            format!("If that is not meant: {unmask}, then {install}"),
         ),
         (Some(Registered::Disabled { file }), true) => block(
             format!("{} is there and is not started with the machine", file.display()),
@@ -123,7 +123,10 @@ pub fn running(facts: &Facts) -> CheckItem {
         ),
         (None, false) => block(
             "nobody is the executor, so nothing runs by itself and nothing is reported",
-            format!("Start it: {start}"),
+            match facts.service.registered {
+                Some(Registered::Masked { .. }) => "See `service-installed`".to_owned(),
+                _ => format!("Start it: {start}"),
+            },
         ),
     };
     item("service-running", vec![finding])

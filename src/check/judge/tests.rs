@@ -158,7 +158,15 @@ fn a_service_is_installed_when_the_system_starts_this_one_with_the_machine() {
     is(&with(Some(Registered::No), true), Verdict::Block, "nothing starts the service");
     is(&with(Some(otherwise()), true), Verdict::Block, "ExecStart=/opt/other");
     is(&with(Some(Registered::Disabled { file: unit() }), true), Verdict::Block, "is not started");
-    is(&with(Some(Registered::Masked { file: unit() }), true), Verdict::Block, "is masked by");
+    let unmask = "systemctl unmask --runtime pcm.service".to_owned();
+    let masked = with(Some(Registered::Masked { file: unit(), unmask }), true);
+    is(&masked, Verdict::Block, "is masked by");
+    // Without a unit of a package there is nothing to be enabled once the mask is gone.
+    let remedy = masked.remedy.unwrap();
+    assert!(
+        remedy.as_str().ends_with(": systemctl unmask --runtime pcm.service, then pcm service install"),
+        "{remedy}"
+    );
     is(&with(Some(Registered::No), false), Verdict::Unknown, "systemd does not run here");
     is(&with(None, false), Verdict::Unknown, "no way to register");
 }

@@ -214,6 +214,9 @@ pub enum Verb {
     PackageFiles {
         /// The folder.
         dir: PathBuf,
+        /// The repository, for its pages.
+        #[arg(long)]
+        pages: Option<PathBuf>,
     },
     /// Words that a shell completes; asked by the scripts of `pcm completions` only
     #[command(hide = true)]

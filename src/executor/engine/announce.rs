@@ -123,7 +123,12 @@ impl Executor {
             return Err(Failure::new(Exit::Usage, "no-text", "a notice says something", "Say what"));
         }
         if self.world.is_silent() {
-            return Err(nobody("demo", "a demo writes on nobody's terminal"));
+            return Err(Failure::new(
+                Exit::Refused,
+                "demo",
+                "a demo writes on nobody's terminal, so nobody was told",
+                "Outside of the demo, on an enrolled machine: pcm notice TEXT",
+            ));
         }
         let Some(sessions) = self.known.users.known() else {
             return Err(nobody("users-unknown", "who is logged on cannot be known"));

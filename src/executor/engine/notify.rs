@@ -38,8 +38,6 @@ pub(super) struct Telling {
     delivered: bool,
     /// It could not be kept: that is tried again with the next look.
     unkept: bool,
-    /// By which command the newest call was made.
-    command: Vec<String>,
     /// What was queued, and is not known to be recorded yet.
     unrecorded: BTreeSet<Occurrence>,
 }
@@ -111,7 +109,7 @@ impl Executor {
     /// Queues and keeps what is about to be recorded, all of it at once: where the service dies in between, it is told all the
     /// same. What cannot be recorded is seen again at the next step, and is not told again for that.
     pub(super) fn queue_events(&mut self, events: &[Notice]) {
-        let wanted = !self.known.config().notify.command.is_empty();
+        let wanted = !self.command().is_empty();
         for event in events {
             if self.telling.unrecorded.insert(event.into()) && wanted {
                 self.telling.queue.push(event.clone());
@@ -130,7 +128,12 @@ impl Executor {
 
     /// What has happened goes into the journal of the system, and into the log where no line of it is there.
     fn write_down(&mut self, event: &Notice, now: Wall) {
-        self.world.record(event, self.known.config().machine);
+        if !self.world.is_silent() {
+            self.world.record(event, self.known.config().machine);
+        } else if !self.known.config().notify.command.is_empty() {
+            let line = format!("{}: [notify] command is not called. A demo tells nobody.", event.event);
+            self.journal.info(now, &line);
+        }
         let line = match (event.event, event.request_id) {
             (Event::Missed, Some(request)) => format!("{request} has expired; {}.", event.message),
             (Event::DiskLow, _) => format!("Hardly any disk space is left: {}.", event.message),
@@ -163,7 +166,7 @@ impl Executor {
             let known: BTreeSet<Occurrence> = told.filter(|told| self.would_be_seen(told)).cloned().collect();
             for notice in self.telling.queue.see(there, &known) {
                 self.write_down(&notice, now);
-                if !self.known.config().notify.command.is_empty() {
+                if !self.command().is_empty() {
                     self.telling.queue.push(notice);
                 }
             }
@@ -204,22 +207,25 @@ impl Executor {
 
     fn call_failed(&mut self, why: &SafeText, now: Wall, mono: Monotonic) {
         let failed = self.telling.queue.failed(why, now, mono);
-        let program = self.known.config().notify.command.first().cloned().unwrap_or_default();
-        self.journal.error(now, &format!("[notify] command {program} told nobody: {why}; {failed}."));
+        // The configuration may name another one by now.
+        let line = format!("[notify] command {} told nobody: {why}; {failed}.", self.telling.queue.program());
+        self.journal.error(now, &line);
+    }
+
+    /// `[notify] command`, where anybody is to be told: a demo tells nobody, whatever somebody writes into its configuration.
+    fn command(&self) -> &[String] {
+        if self.world.is_silent() { &[] } else { &self.known.config().notify.command }
     }
 
     fn call(&mut self, now: Wall, mono: Monotonic) {
-        let config = self.known.config();
-        let Some((program, args)) = config.notify.command.split_first() else {
+        let command = self.command().to_vec();
+        let Some((program, args)) = command.split_first() else {
             return self.telling.queue.forget();
         };
-        if !self.telling.queue.is_calling() && self.telling.command != config.notify.command {
-            self.telling.command.clone_from(&config.notify.command);
-            self.telling.queue.try_at_once();
-        }
+        self.telling.queue.call_by(&command);
         let Some((told, dropped)) = self.telling.queue.next(mono) else { return };
         let host = self.world.host_name();
-        let json = notices::render(&told, &dropped, config.machine, host.as_str(), now);
+        let json = notices::render(&told, &dropped, self.known.config().machine, host.as_str(), now);
         let started = json.map_err(|e| SafeText::new(&e.to_string())).and_then(|json| {
             self.world
                 .notify(program, args, &json)

@@ -53,7 +53,8 @@ impl Executor {
     fn restart_machine(&mut self, by: &SafeText, plan: &RestartPlan, now: Wall) -> Result<()> {
         let mono = self.world.monotonic();
         let why = who_wants(plan);
-        let recorded = self.change(|history| history.note_restart(now, by, &why));
+        let may = self.no_demo();
+        let recorded = may.and_then(|()| self.change(|history| history.note_restart(now, by, &why)));
         let asked = recorded.and_then(|()| {
             self.journal.warning(now, &format!("The machine is restarted by {by}: {why}"));
             self.world.restart(&self.known.config().restart.command).map_err(|e| {
@@ -79,6 +80,7 @@ impl Executor {
         let plan = self.known.judged_restart(verb, now)?;
         let reason = reason.cloned().unwrap_or_default();
         let Some(order) = verb.order(actor.name.clone(), reason, now, self.world.boot_id()) else {
+            self.no_demo()?;
             let notice = self.from(now, |from| from.restart(&who_wants(&plan), Duration::ZERO));
             self.tell("The machine restarts now", &notice, now);
             self.restart_machine(&actor.name, &plan, now)?;
@@ -91,6 +93,15 @@ impl Executor {
             self.restart_step(now);
         }
         Ok(self.known.restart_doc(now))
+    }
+
+    /// A demo is on the machine of somebody who works there, and often its account may restart that.
+    fn no_demo(&self) -> Result<()> {
+        if !self.world.is_silent() {
+            return Ok(());
+        }
+        let help = "Outside of the demo, on an enrolled machine: pcm restart now";
+        Err(Failure::new(Exit::Refused, "demo", "a demo does not restart the machine", help))
     }
 
     fn ordered(&self, order: &RestartOrder) -> String {

@@ -169,6 +169,8 @@ pub struct Queue {
     fault: Option<Fault>,
     /// How many calls in a row have failed.
     failures: u32,
+    /// What is called, program first; kept, so that a service that starts knows whether it was mended meanwhile.
+    command: Vec<String>,
     /// How many notices the call carries that is under way, and what it says was dropped.
     #[serde(skip)]
     carried: Option<(usize, Counts)>,
@@ -267,8 +269,28 @@ impl Queue {
         }
     }
 
-    /// What kept the newest call from telling anybody was perhaps mended.
-    pub fn try_at_once(&mut self) {
+    /// What is called from here on; a call that is under way is one of the command before. Another command was perhaps mended: it
+    /// is tried at once, and has as many tries as if none had failed.
+    pub fn call_by(&mut self, command: &[String]) {
+        if self.is_calling() || self.command == command {
+            return;
+        }
+        let is_first = self.command.is_empty();
+        self.command = command.to_vec();
+        if !is_first {
+            self.pending.iter_mut().for_each(|notice| notice.tries = 0);
+            self.calls.clear();
+            (self.failures, self.changed) = (0, true);
+            self.try_at_once();
+        }
+    }
+
+    /// The program of the newest call.
+    pub fn program(&self) -> &str {
+        self.command.first().map_or("", String::as_str)
+    }
+
+    fn try_at_once(&mut self) {
         (self.not_before, self.counts_not_before) = (Monotonic::default(), Monotonic::default());
     }
 

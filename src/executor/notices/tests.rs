@@ -116,17 +116,56 @@ fn numbers_alone_are_told_again_each_hour_and_with_what_happens_sooner() {
     assert_eq!(queue.next(at(now)), None);
 }
 
+fn by(program: &str) -> [String; 1] {
+    [program.to_owned()]
+}
+
 #[test]
-fn what_may_have_been_mended_is_tried_at_once() {
-    let mut queue = Queue::default();
-    queue.push(failed(1));
-    for now in [0, 60] {
-        assert!(queue.next(at(now)).is_some());
-        queue.failed(&"no".into(), Wall::default(), at(now));
-    }
-    assert!(queue.next(at(61)).is_none());
-    queue.try_at_once();
+fn another_command_is_tried_at_once_and_as_often_as_if_none_had_failed() {
+    let failing = || {
+        let mut queue = Queue::default();
+        queue.push(failed(1));
+        for now in [0, 60] {
+            queue.call_by(&by("/page"));
+            assert!(queue.next(at(now)).is_some());
+            assert_eq!(queue.failed(&"no".into(), Wall::default(), at(now)).again, 1);
+        }
+        queue
+    };
+    let mut queue = failing();
+    queue.call_by(&by("/page"));
+    assert!(queue.next(at(61)).is_none(), "it is the same one");
+    queue.call_by(&by("/mended"));
     assert!(queue.next(at(61)).is_some());
+    let first = queue.failed(&"no".into(), Wall::default(), at(61));
+    assert_eq!((first.again, first.after.as_secs()), (1, 60));
+
+    // A service that starts again with the same one goes on where the one before it was; another one was mended meanwhile.
+    for (program, given_up) in [("/page", 1), ("/mended", 0)] {
+        let mut queue = kept(&mut failing());
+        queue.call_by(&by(program));
+        assert!(queue.next(at(0)).is_some());
+        assert_eq!(queue.failed(&"no".into(), Wall::default(), at(0)).given_up, given_up, "{program}");
+    }
+}
+
+#[test]
+fn calls_of_another_command_are_not_counted_and_one_that_is_under_way_keeps_its_name() {
+    let mut queue = Queue::default();
+    queue.call_by(&by("/page"));
+    for n in 0..=CALLS {
+        queue.push(failed(n));
+        if n < CALLS {
+            assert!(queue.next(at(0)).is_some());
+            queue.call_by(&by("/other"));
+            assert_eq!(queue.program(), "/page", "it was called before the configuration changed");
+            queue.succeeded();
+        }
+    }
+    queue.call_by(&by("/page"));
+    assert!(queue.next(at(1)).is_none());
+    queue.call_by(&by("/other"));
+    assert!(queue.next(at(1)).is_some());
 }
 
 #[test]
@@ -227,6 +266,19 @@ fn of_what_was_given_up_the_number_alone_is_told() {
 fn a_message_of_any_length_stays_short() {
     let long = Notice::new(Event::Failed, "x", &"ü".repeat(50_000), Wall::default());
     assert_eq!(long.message.as_str().chars().count(), MESSAGE + 1);
+}
+
+/// The programs of the documentation read so much and no more.
+#[test]
+fn a_document_is_never_longer_than_those_who_read_it_read() {
+    let long = "\u{10348}".repeat(50_000);
+    let package = Some(SafeText::new(&"\u{10348}".repeat(1_000)));
+    let most = Notice { package, ..Notice::new(Event::ContentMismatch, &long, &long, Wall::default()) };
+    let dropped: Counts = Event::ALL.iter().map(|event| (*event, u64::MAX / 100)).collect();
+    let line = render(&vec![most; MOST], &dropped, None, "pc-17", Wall::default()).unwrap();
+    assert!((2_000_000..4_000_000).contains(&line.len()), "{}", line.len());
+    let page = include_str!("../../../.github/docs/notifications.md");
+    assert_eq!(page.matches("$(head -c 4000000").count(), 4);
 }
 
 #[test]

@@ -81,7 +81,7 @@ pub trait Machine: Send + Sync {
     /// # Errors
     /// Why there is no answer; nothing may be concluded from it.
     fn ask_share(&self, job: &ShareJob, deadline: Duration) -> Result<ShareNews, SafeText>;
-    /// Nobody is told anything here: it is a sandbox.
+    /// It is a sandbox: nobody is told anything, and the machine is not restarted.
     fn is_silent(&self) -> bool {
         false
     }

@@ -1,11 +1,11 @@
 //! Accounts on Unix, behind `host::account`. Names come from the system's name service, so that accounts of a
 //! directory count like local ones.
 
+use super::names::{self, Named};
 use super::proc;
 use crate::host::account::{self, Account, Actor, Rights, may_operate};
 use crate::text::SafeText;
-use nix::unistd::{Gid, Group, Uid, User};
-use std::ffi::CString;
+use nix::unistd::{Gid, Uid};
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
@@ -38,20 +38,20 @@ pub fn is_administrator() -> bool {
 }
 
 pub fn by_name(name: &str) -> Option<Account> {
-    User::from_name(name).ok().flatten().map(account)
+    names::by_name(name).map(account)
 }
 
 pub fn by_uid(uid: u32) -> Option<Account> {
-    User::from_uid(Uid::from_raw(uid)).ok().flatten().map(account)
+    names::by_uid(uid).map(account)
 }
 
-fn account(user: User) -> Account {
+fn account(named: Named) -> Account {
     Account {
-        name: SafeText::new(&user.name),
-        uid: Some(user.uid.as_raw()),
-        gid: Some(user.gid.as_raw()),
+        name: SafeText::new(&named.name),
+        uid: Some(named.uid),
+        gid: Some(named.gid),
         sid: None,
-        home: user.dir,
+        home: named.home,
     }
 }
 
@@ -67,16 +67,12 @@ fn nameless(uid: u32, gid: u32) -> Account {
 }
 
 pub fn group_id(name: &str) -> Option<u32> {
-    Group::from_name(name).ok().flatten().map(|g| g.gid.as_raw())
+    names::group(name)
 }
 
 /// All groups of an account, its primary one included.
 pub fn groups(account: &Account) -> Vec<u32> {
-    let (Ok(name), Some(gid)) = (CString::new(account.name.as_str()), account.gid) else { return Vec::new() };
-    match nix::unistd::getgrouplist(&name, Gid::from_raw(gid)) {
-        Ok(groups) => groups.into_iter().map(Gid::as_raw).collect(),
-        Err(_) => vec![gid],
-    }
+    account.gid.map(|gid| names::groups(account.name.as_str(), gid)).unwrap_or_default()
 }
 
 pub fn how_to_join(group: &str, account: &str) -> String {

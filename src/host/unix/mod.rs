@@ -8,6 +8,7 @@ pub mod ipc;
 pub mod journal;
 pub mod lock;
 mod mounts;
+mod names;
 pub mod notice;
 pub mod open;
 pub mod paths;

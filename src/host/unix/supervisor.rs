@@ -9,13 +9,11 @@ const UNIT: &str = "pcm.service";
 /// Its text, as packages carry it: this very file.
 const UNIT_TEXT: &str = include_str!("pcm.service");
 const SYSTEM_UNITS: &str = "/etc/systemd/system";
+/// What counts until the next boot.
+const RUNTIME_UNITS: &str = "/run/systemd/system";
 /// Where packages put theirs, and before them what counts until the next boot; the one first that counts before the others.
-const PACKAGED_UNITS: [&str; 4] = [
-    "/run/systemd/system",
-    "/usr/local/lib/systemd/system",
-    "/usr/lib/systemd/system",
-    "/lib/systemd/system",
-];
+const PACKAGED_UNITS: [&str; 4] =
+    [RUNTIME_UNITS, "/usr/local/lib/systemd/system", "/usr/lib/systemd/system", "/lib/systemd/system"];
 
 pub fn notify_ready() {
     tell(&[NotifyState::Ready]);
@@ -40,6 +38,18 @@ pub fn patience() -> Option<Duration> {
 
 pub fn is_running() -> bool {
     Path::new("/run/systemd/system").is_dir()
+}
+
+/// systemctl undoes only what it makes, and of the two kinds that it makes only the one that it is asked for.
+pub fn unmask(mask: &Path) -> String {
+    let is_in = |folder: &str| mask == Path::new(folder).join(UNIT);
+    if is_in(SYSTEM_UNITS) {
+        format!("systemctl unmask {UNIT}")
+    } else if is_in(RUNTIME_UNITS) {
+        format!("systemctl unmask --runtime {UNIT}")
+    } else {
+        format!("rm {}", quote(&mask.display().to_string()))
+    }
 }
 
 pub fn registration(command: &[String]) -> Option<Registration> {
@@ -218,6 +228,15 @@ mod tests {
             ["ExecStart=/usr/bin/pcm service run", "StateDirectory=pcm", "StateDirectoryMode=0711"]
         );
         assert_eq!(only_here, ["ExecStart=/opt/pcm --config /c --state /s service run"]);
+    }
+
+    #[test]
+    fn a_mask_is_undone_as_it_was_made() {
+        let of = |folder: &str| unmask(&Path::new(folder).join(UNIT));
+        assert_eq!(of("/etc/systemd/system"), "systemctl unmask pcm.service");
+        assert_eq!(of("/run/systemd/system"), "systemctl unmask --runtime pcm.service");
+        // systemctl does not look there.
+        assert_eq!(of("/usr/local/lib/systemd/system"), "rm /usr/local/lib/systemd/system/pcm.service");
     }
 
     #[test]

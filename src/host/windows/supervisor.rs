@@ -18,6 +18,11 @@ pub fn is_running() -> bool {
     false
 }
 
+/// It starts nothing of pcm, so nobody masks it.
+pub fn unmask(mask: &Path) -> String {
+    format!("del {}", mask.display())
+}
+
 pub fn registration(_command: &[String]) -> Option<Registration> {
     None
 }

@@ -49,7 +49,9 @@ pub fn sources(source: &str, made: &Path) -> Vec<PathBuf> {
 pub fn make(folder: &Path, version: &str) -> PathBuf {
     let (manifest, made) = (manifest(), folder.join("made"));
     let about = &manifest["package"]["metadata"]["deb"];
-    let written = Command::new(env!("CARGO_BIN_EXE_pcm")).arg("package-files").arg(&made).output().unwrap();
+    let mut written = Command::new(env!("CARGO_BIN_EXE_pcm"));
+    written.arg("package-files").arg(&made);
+    let written = written.arg("--pages").arg(repository()).output().unwrap();
     assert!(written.status.success(), "{}", text(&written));
     let tree = folder.join(format!("tree-{version}"));
     let put = |to: &Path, from: &Path, mode: u32| {

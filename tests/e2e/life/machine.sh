@@ -26,6 +26,11 @@ wants=/etc/systemd/system/multi-user.target.wants
 case $1 in
 is-enabled) [ -L $wants/pcm.service ] && echo enabled; exit ;;
 is-active) exit 3 ;;
+unmask)
+    case $2 in --runtime) mask=/run/systemd/system/$3 ;; *) mask=/etc/systemd/system/$2 ;; esac
+    if [ "$(readlink "$mask")" = /dev/null ]; then rm "$mask"; fi
+    exit
+    ;;
 enable) mkdir -p $wants; ln -sf /usr/lib/systemd/system/pcm.service $wants/pcm.service ;;
 disable) rm -f $wants/pcm.service ;;
 esac
@@ -44,6 +49,7 @@ stop() { [ -z "$main" ] || { kill "$main" && wait "$main"; main=; }; } 2>/dev/nu
 start() { stop; pcm service run >/dev/null 2>>/run/service.err </dev/null & main=$!; }
 while read -r words </run/ask || :; do
     case $words in
+    enable*--now*) [ -n "$main" ] || start ;;
     *--now*) stop ;;
     restart*) start ;;
     try-restart*) [ -z "$main" ] || start ;;

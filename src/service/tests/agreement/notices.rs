@@ -208,6 +208,44 @@ fn another_command_is_tried_at_once() {
 }
 
 #[test]
+fn what_a_command_failed_at_is_told_of_it_and_not_of_the_one_that_is_configured_meanwhile() {
+    let mut plan = plan();
+    plan.hold = Some(held(&plan));
+    on_stage(plan, |stage| {
+        (stage.world.lock().pages, stage.world.lock().hangs) = (Err("it ended with exit 7".into()), true);
+        while told(stage).is_empty() {
+            stage.pass(1);
+        }
+        stage.config.borrow_mut().notify.command = vec!["/usr/local/bin/page-2".into()];
+        stage.pass(5);
+        assert_eq!(told(stage).len(), 1, "one at a time");
+        stage.world.lock().hangs = false;
+        stage.pass(1);
+        let said = stage.world.lock().said.clone();
+        for program in ["page", "page-2"] {
+            let line =
+                format!("[notify] command /usr/local/bin/{program} told nobody: it ended with exit 7; ");
+            assert_eq!(said.iter().filter(|said| said.starts_with(&line)).count(), 1, "{line} in {said:#?}");
+        }
+    });
+}
+
+#[test]
+fn a_demo_calls_no_command_whatever_its_configuration_says() {
+    let mut plan = plan();
+    plan.hold = Some(held(&plan));
+    on_stage(plan, |stage| {
+        stage.world.lock().demo = true;
+        stage.pass(90);
+        assert!(told(stage).is_empty());
+        let said = stage.world.lock().said.clone();
+        let line = "held-too-long: [notify] command is not called. A demo tells nobody.";
+        assert_eq!(said.iter().filter(|said| *said == line).count(), 1, "{said:#?}");
+        assert!(problems(stage, "notify-failed").is_empty());
+    });
+}
+
+#[test]
 fn without_a_command_nothing_is_told_and_nothing_is_wrong() {
     let mut plan = plan();
     (plan.disk_free, plan.config.notify.command) = (Some(50 << 20), Vec::new());

@@ -59,6 +59,10 @@ pub struct Inner {
     /// What `[notify] command` was told, and how that ends from now on.
     pub told: Vec<serde_json::Value>,
     pub pages: Result<(), SafeText>,
+    /// It does not end yet.
+    pub hangs: bool,
+    /// It is the machine of a demo.
+    pub demo: bool,
     notices: Option<Vec<u8>>,
     /// Each time that something to tell was kept: how much, and how many requests had expired by then as the history says.
     pub kept: Vec<(usize, usize)>,
@@ -96,6 +100,8 @@ impl World {
             said: Vec::new(),
             told: Vec::new(),
             pages: Ok(()),
+            hangs: false,
+            demo: false,
             notices: None,
             kept: Vec::new(),
         };
@@ -247,6 +253,10 @@ impl Machine for Shared {
         HostFacts { power: self.0.plan.power.clone(), ..HostFacts::quiet(started) }
     }
 
+    fn is_silent(&self) -> bool {
+        self.0.lock().demo
+    }
+
     fn restart(&self, _: &[String]) -> io::Result<()> {
         self.0.lock().restarts = true;
         Ok(())
@@ -265,7 +275,8 @@ impl Machine for Shared {
     }
 
     fn notified(&self, _: Duration) -> Option<Result<(), SafeText>> {
-        Some(self.0.lock().pages.clone())
+        let inner = self.0.lock();
+        (!inner.hangs).then(|| inner.pages.clone())
     }
 }
 
