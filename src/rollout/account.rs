@@ -7,6 +7,8 @@ use crate::site::ids::{JobId, MachineId, PackageId, RequestId, SiteId};
 use crate::site::index::MAX_JOBS;
 use crate::site::report::lines::Sealed;
 use crate::site::report::{MAX_RESULT, MachineReport, ReportedRequest};
+use crate::site::signed::Distrust;
+use crate::site::signed::signers::Key;
 use crate::terms::{Code, Platform, State};
 use crate::text::SafeText;
 use std::collections::{BTreeMap, BTreeSet};
@@ -20,6 +22,8 @@ pub(super) const MOST_REQUESTS: usize = 2 * MAX_JOBS;
 
 /// The hours of seven days.
 const WEEK_H: u32 = 7 * 24;
+/// A machine that was on for so many of them was never off for long.
+const ALWAYS_H: u32 = 160;
 
 /// The most facts of one machine.
 pub(super) const MOST_FACTS: usize = 100;
@@ -95,10 +99,15 @@ pub enum Signed {
 
 impl From<Option<Sealed>> for Signed {
     fn from(sealed: Option<Sealed>) -> Self {
-        match sealed.map(|sealed| sealed.by()) {
-            None => Self::Not,
-            Some(Ok(key)) => Self::By(key.text()),
-            Some(Err(distrust)) => Self::Bad(distrust.why),
+        sealed.map_or(Self::Not, |sealed| sealed.by().into())
+    }
+}
+
+impl From<Result<Key, Distrust>> for Signed {
+    fn from(by: Result<Key, Distrust>) -> Self {
+        match by {
+            Ok(key) => Self::By(key.text()),
+            Err(distrust) => Self::Bad(distrust.why),
         }
     }
 }
@@ -235,6 +244,11 @@ pub(super) fn short(text: &SafeText) -> SafeText {
 }
 
 impl Account {
+    /// It was on all of last week, but for a restart or two.
+    pub fn is_always_on(&self) -> bool {
+        self.hours_on.is_some_and(|hours| hours >= ALWAYS_H)
+    }
+
     /// Lets go of what it says of other requests and jobs.
     pub fn keep(&mut self, asked: &Asked) {
         self.requests.retain(|said| asked.requests.contains(&said.request_id));

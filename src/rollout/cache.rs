@@ -15,7 +15,8 @@ use crate::text::SafeText;
 use chrono::TimeDelta;
 use flate2::Crc;
 use rusqlite::{Connection, OpenFlags, Transaction, TransactionBehavior, params};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, btree_map};
+use std::iter::Peekable;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -57,6 +58,37 @@ pub struct Cache {
     file: Option<PathBuf>,
     /// What an operator should know of it.
     pub said: Vec<SafeText>,
+}
+
+/// What is kept, asked for in the order of machines: of 100,000 each is looked at once, and none is searched for.
+#[derive(Debug)]
+pub struct InOrder<'a> {
+    cache: &'a Cache,
+    rows: Peekable<btree_map::Iter<'a, MachineId, Kept>>,
+    last: Option<MachineId>,
+}
+
+impl<'a> InOrder<'a> {
+    fn kept(&mut self, machine: MachineId) -> Option<&'a Kept> {
+        // In another order it is searched for.
+        if self.last.is_some_and(|last| machine < last) {
+            return self.cache.rows.get(&machine);
+        }
+        self.last = Some(machine);
+        while self.rows.next_if(|(id, _)| **id < machine).is_some() {}
+        self.rows.peek().filter(|(id, _)| **id == machine).map(|(_, kept)| *kept)
+    }
+
+    /// Whether the report of this machine says something; None: none is kept.
+    pub fn is_good(&mut self, machine: MachineId) -> Option<bool> {
+        self.kept(machine).map(|kept| packed::is_good(&kept.said))
+    }
+
+    /// What a machine says; None: it is not kept. `wanted`: these requests alone, which is much quicker for all machines of a
+    /// site.
+    pub fn heard(&mut self, machine: MachineId, wanted: Option<&Wanted>) -> Option<Heard> {
+        self.kept(machine).and_then(|kept| self.cache.words.unpack(&kept.said, wanted))
+    }
 }
 
 /// How the words stand on disk. What a row says depends on them: whoever changes them draws another number, and whoever finds
@@ -148,9 +180,15 @@ impl Cache {
         self.seals = seals;
     }
 
-    /// How a machine's report stood when it was read.
-    pub fn stood(&self) -> BTreeMap<MachineId, Looked> {
-        self.rows.iter().map(|(machine, kept)| (*machine, kept.looked)).collect()
+    /// How the reports of these machines stood when they were read.
+    pub fn stood(&self, machines: impl IntoIterator<Item = MachineId>) -> Vec<(MachineId, Option<Looked>)> {
+        let mut rows = self.in_order();
+        machines.into_iter().map(|machine| (machine, rows.kept(machine).map(|kept| kept.looked))).collect()
+    }
+
+    /// What is kept, for whoever asks for one machine after the other.
+    pub fn in_order(&self) -> InOrder<'_> {
+        InOrder { cache: self, rows: self.rows.iter().peekable(), last: None }
     }
 
     /// Takes in what was read of a report that stands so.
@@ -178,11 +216,6 @@ impl Cache {
         self.rows.contains_key(&machine)
     }
 
-    /// Whether the report of this machine says something; None: none is kept.
-    pub fn is_good(&self, machine: MachineId) -> Option<bool> {
-        self.rows.get(&machine).map(|kept| packed::is_good(&kept.said))
-    }
-
     /// The machines whose reports say nothing, and why.
     pub fn bad(&self) -> impl Iterator<Item = (MachineId, SafeText)> {
         let bad = self.rows.iter().filter(|(_, kept)| !packed::is_good(&kept.said));
@@ -197,10 +230,10 @@ impl Cache {
         }
     }
 
-    /// Lets go of all machines but these.
-    pub fn keep(&mut self, machines: &BTreeSet<MachineId>) {
+    /// Lets go of all machines but these, which are sorted.
+    pub fn keep<'a>(&mut self, sorted: impl IntoIterator<Item = &'a MachineId>) {
         // Both are in order: of 100,000 each is looked at once, and none is searched for.
-        let mut wanted = machines.iter().peekable();
+        let mut wanted = sorted.into_iter().peekable();
         let other = |id: &&MachineId| {
             while wanted.next_if(|wanted| wanted < id).is_some() {}
             wanted.peek() != Some(id)
@@ -212,11 +245,6 @@ impl Cache {
     /// What a machine says; None: it is not kept.
     pub fn heard(&self, machine: MachineId) -> Option<Heard> {
         self.rows.get(&machine).and_then(|kept| self.words.unpack(&kept.said, None))
-    }
-
-    /// The same of what is wanted alone, which is much quicker for all machines of a site.
-    pub fn heard_of(&self, machine: MachineId, wanted: &Wanted) -> Option<Heard> {
-        self.rows.get(&machine).and_then(|kept| self.words.unpack(&kept.said, Some(wanted)))
     }
 
     /// What is wanted where these requests are.

@@ -10,8 +10,8 @@ mod rows;
 
 pub use self::machine::{lines, silent_lines};
 
-use self::machine::{Line, hear};
-use super::account::{Account, Signed};
+use self::machine::{Line, told};
+use super::account::Signed;
 use super::cache::{Cache, Heard};
 use super::refresh::Look;
 use super::seals::{Seal, Seals, seal};
@@ -23,6 +23,7 @@ use crate::host::{facts, threads};
 use crate::site::content::hash_bytes;
 use crate::site::ids::{MachineId, RequestId, SiteCode, SiteId};
 use crate::site::instruction::ContentHash;
+use crate::site::report::lines::Sealed;
 use crate::text::{SafeText, duration};
 use chrono::{SecondsFormat, TimeDelta};
 use ruzstd::decoding::{FrameDecoder, StreamingDecoder};
@@ -324,6 +325,28 @@ struct Says {
 
 type PartSays = Result<Says, SafeText>;
 
+/// The place of a machine, its own key with what is known by if it has signed, and what is to be verified.
+type Unverified<'a> = (usize, Option<(&'a str, Seal)>, Sealed);
+
+impl Says {
+    /// Verifies what a machine has signed, of all of them together.
+    fn verify(&mut self, unverified: Vec<Unverified<'_>>) {
+        let (machines, sealed): (Vec<_>, Vec<Sealed>) =
+            unverified.into_iter().map(|(place, own, sealed)| ((place, own), sealed)).unzip();
+        for ((place, own), by) in machines.into_iter().zip(Sealed::all_by(&sealed)) {
+            let signed = Signed::from(by);
+            if let (Some((key, seal)), Signed::By(by)) = (own, &signed)
+                && by == key
+            {
+                self.seals.push(seal);
+            }
+            if let Some((_, Ok(account))) = self.heard.get_mut(place) {
+                account.signed = signed;
+            }
+        }
+    }
+}
+
 impl Found {
     /// Reads all of it, many parts at once. `before`: what was verified is not verified again. `patience`: none came for so long.
     /// `progress`: so many of so many machines were read.
@@ -416,6 +439,7 @@ fn read_part(part: &PartOf, bytes: &[u8], asks: &Asks, before: &Before) -> PartS
 /// What the lines of a part say.
 fn parse(lines: &[u8], asks: &Asks, before: &Before) -> PartSays {
     let mut says = Says::default();
+    let mut unverified: Vec<Unverified<'_>> = Vec::new();
     let mut last: Option<MachineId> = None;
     let mut lines = lines.split_inclusive(|b| *b == b'\n');
     while let Some(summary) = lines.next() {
@@ -438,14 +462,19 @@ fn parse(lines: &[u8], asks: &Asks, before: &Before) -> PartSays {
         let whose = before.whose.as_ref().filter(|_| asks.signed && signature != NONE);
         let own = whose.and_then(|whose| whose.key(machine)).map(|key| (key, seal(key, summary, signature)));
         let known = own.filter(|(_, seal)| before.seals.has(seal)).map(|(key, _)| key);
-        let heard = hear(summary, signature, line, rows, asks, known);
-        if let (Some((key, seal)), Ok(Account { signed: Signed::By(by), .. })) = (own, &heard)
-            && by == key
-        {
-            says.seals.push(seal);
+        let told = told(summary, signature, line, rows, asks, known);
+        let (heard, seal_of) = match told {
+            Ok((account, seal_of)) => (Ok(account), seal_of),
+            Err(why) => (Err(why), None),
+        };
+        match (seal_of, own) {
+            (Some(sealed), own) => unverified.push((says.heard.len(), own, sealed)),
+            (None, Some((_, seal))) if known.is_some() && heard.is_ok() => says.seals.push(seal),
+            (None, _) => {}
         }
         says.heard.push((machine, heard));
     }
+    says.verify(unverified);
     Ok(says)
 }
 

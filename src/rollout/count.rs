@@ -4,10 +4,11 @@
 //! the machine has seen the newest phase or not. Pure: the time is an argument.
 
 use super::account::{Account, Forecast, Said};
+use super::forecast::{Run, Seen};
 use super::frees::{can_be_told, frees};
 use super::phase::{self, Stand};
 use super::reports::NOT_YET;
-use crate::clock::{Wall, later};
+use crate::clock::{Wall, between, later};
 use crate::site::index::audience;
 use crate::site::index::members::Member;
 use crate::terms::{Code, State, words};
@@ -241,6 +242,12 @@ impl Row<'_> {
         said.ended_at.or(said.since)
     }
 
+    /// How long its run took, where it is done and says so.
+    fn took(&self) -> Option<Duration> {
+        let said = self.said.filter(|_| self.part == Part::Done)?;
+        Some(between(said.started_at?, said.ended_at?))
+    }
+
     /// How it ended without success: exit code and result line.
     pub fn result(&self) -> Option<(Option<i64>, SafeText)> {
         let said = self.said.filter(|_| matches!(self.part, Part::Failed | Part::Interrupted))?;
@@ -306,9 +313,11 @@ pub struct Tally {
     /// The longest that one began late, in seconds.
     pub latest_s: u64,
     /// When those run that say so.
-    pub runs: Vec<(Wall, Option<Wall>)>,
+    pub runs: Vec<Run>,
     /// When those were done that say so.
     pub ended: Vec<Wall>,
+    /// How long the runs of those took together that say so, in seconds, and how many they are.
+    took: (u64, u64),
 }
 
 impl Tally {
@@ -332,13 +341,19 @@ impl Tally {
             self.latest_s = self.latest_s.max(late.unwrap_or(0));
         }
         if let Some(account) = row.account {
-            *one_of(&mut self.versions, account.pcm_version.clone(), OTHERS.into()) += 1;
+            one_more(&mut self.versions, &account.pcm_version, || OTHERS.into());
             self.undelivered += u64::from(account.undelivered > 0);
         }
         self.ended.extend(row.done_at());
+        if let Some(took) = row.took() {
+            // Whatever one machine says of its clock.
+            let longest = stand.job.how.max_run_time.unwrap_or(DAY);
+            self.took = (self.took.0.saturating_add(took.min(longest).as_secs()), self.took.1 + 1);
+        }
         let runs = row.runs(now);
         self.never += u64::from(row.is_never());
-        self.runs.extend(runs);
+        let always_on = row.account.is_some_and(Account::is_always_on);
+        self.runs.extend(runs.map(|(next, latest)| Run { next, latest, always_on }));
         if let Some(holder) = row.holder() {
             let held = self.held.entry(holder).or_default();
             held.machines += 1;
@@ -354,13 +369,13 @@ impl Tally {
             }
         }
         if let Some(result) = row.result() {
-            *one_of(&mut self.results, result, (None, OTHERS.into())) += 1;
+            one_more(&mut self.results, &result, || (None, OTHERS.into()));
         }
         if let Some(age) = row.age(stand.as_of) {
             *self.ages.entry(age).or_default() += 1;
         }
         if let Some(why) = row.silent {
-            *one_of(&mut self.silent_because, why.into(), OTHERS.into()) += 1;
+            one_more(&mut self.silent_because, &why.into(), || OTHERS.into());
         }
     }
 
@@ -373,6 +388,22 @@ impl Tally {
     /// So many targets are counted as this.
     pub fn of(&self, part: Part) -> u64 {
         self.parts.get(&part).copied().unwrap_or(0)
+    }
+
+    /// What its forecast goes by.
+    pub fn seen(&self, now: Wall) -> Seen<'_> {
+        let lately = self.ages.get(&Age::Day).copied().unwrap_or(0);
+        Seen {
+            now,
+            done: self.done(),
+            ended: &self.ended,
+            took: self.took.0.checked_div(self.took.1).map(Duration::from_secs),
+            failed: self.of(Part::Failed) + self.of(Part::Interrupted),
+            running: self.of(Part::Running),
+            runs: &self.runs,
+            open: self.of(Part::Waiting).saturating_sub(self.never + self.runs.len() as u64),
+            silent: [lately, self.of(Part::Silent).saturating_sub(lately)],
+        }
     }
 
     /// All of its targets.
@@ -396,10 +427,15 @@ impl Tally {
     }
 }
 
-/// The figure of this row, or of all others where there are too many.
-fn one_of<K: Ord>(rows: &mut BTreeMap<K, u64>, key: K, others: K) -> &mut u64 {
-    let full = rows.len() >= MOST && !rows.contains_key(&key);
-    rows.entry(if full { others } else { key }).or_default()
+/// One more in this row, or in that of all others where there are too many. Nearly every machine says what one before it has
+/// said: nothing is made for it.
+fn one_more<K: Ord + Clone>(rows: &mut BTreeMap<K, u64>, key: &K, others: impl FnOnce() -> K) {
+    if let Some(n) = rows.get_mut(key) {
+        *n += 1;
+        return;
+    }
+    let key = if rows.len() >= MOST { others() } else { key.clone() };
+    *rows.entry(key).or_default() += 1;
 }
 
 /// What holds machines up, in a few words.

@@ -6,7 +6,7 @@ use super::attention::Attention;
 use super::count::{Part, Place, Row, Tally};
 use super::course::{self, Course};
 use super::figures::Figures;
-use super::forecast::{Point, expected, measured, reached};
+use super::forecast::{Point, beyond, expected, measured, reached};
 use super::foretold::{Foretold, Of, Then};
 use super::gate::{self, Answer};
 use super::ground::Ground;
@@ -167,14 +167,17 @@ pub struct JobDoc {
     pub silent_because: Vec<SilentDoc>,
     /// Late starts.
     pub late: LateDoc,
-    /// How many will be done by when, as far as it can be foretold.
+    /// How many will be done by when in eight of ten cases, as far as it can be foretold.
     pub expected: Vec<Point>,
+    /// How that goes on, for a day and more.
+    #[serde(skip)]
+    pub beyond: Vec<Point>,
     /// What was foretold a day ago for now; None: that is not kept.
     pub foretold: Option<ForetoldDoc>,
     /// How many were done by when.
     #[serde(skip)]
     pub measured: Vec<(Wall, u64)>,
-    /// When 95 % of those that can run have run: at the earliest and at the latest; None: it cannot be said.
+    /// When 95 % of those that can run have run, in eight of ten cases: at the earliest and at the latest; None: it cannot be said.
     pub expected_95: Option<ReachedDoc>,
     /// Its targets, one by one; absent where all jobs were asked for.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -377,6 +380,8 @@ impl JobDoc {
         let next = course::next(job, word);
         let phase = course.is_some().then(|| phase(stand));
         let answer = course.as_ref().map(|course| course.judged.answer);
+        let seen = tally.seen(stand.now);
+        let expected = expected(&seen);
         Self {
             job_id: job.job_id,
             request_id: job.request_id,
@@ -416,9 +421,9 @@ impl JobDoc {
             silent_because: silent(tally),
             late: LateDoc { machines: tally.late, longest_s: tally.latest_s },
             measured: measured(tally.done(), &tally.ended, stand.now),
-            expected: expected(tally.done(), &tally.runs),
-            expected_95: reached(tally.done(), &tally.runs, 0.95)
-                .map(|(at, latest)| ReachedDoc { at, latest }),
+            beyond: beyond(&seen, &expected),
+            expected,
+            expected_95: reached(&seen, 0.95).map(|(at, latest)| ReachedDoc { at, latest }),
             foretold: None,
             machines,
             over: phase.map(|_| is_over(stand, tally)),
@@ -434,7 +439,7 @@ impl JobDoc {
     /// Its forecast, to be compared with what comes; None: nothing is foretold of it.
     pub fn forecast(&self, at: Wall) -> Option<Foretold> {
         let (of, targets, done) = (self.foretells(), self.targets, self.done + self.not_needed);
-        let curve = self.expected.clone();
+        let curve: Vec<Point> = self.expected.iter().chain(&self.beyond).copied().collect();
         (!curve.is_empty()).then_some(Foretold { of, at, targets, done, curve })
     }
 

@@ -1,13 +1,34 @@
-//! The rest of the curve (SITE.md 6): from when each machine says that it runs, at the earliest and at the latest. For those
-//! that can run; who never will is a figure of its own. Never in the past. Pure: the time is an argument.
+//! The rest of the curve (SITE.md 6): how many will be done by when, in eight of ten cases. For those that can run; who never
+//! will is a figure of its own. Never in the past. Each machine says when it runs if nothing happens but time; what else may
+//! happen is in `ways`. Pure: the time is an argument.
 
-use crate::clock::Wall;
+#[cfg(test)]
+mod simulated;
+mod ways;
+
+use crate::clock::{Wall, later};
+use chrono::TimeDelta;
 use serde::{Deserialize, Serialize};
+use std::time::Duration;
+use ways::{Group, Known};
 
 /// The most points of a curve.
 const POINTS: usize = 24;
+/// When most have run is looked for at so many times.
+const LOOKS: usize = 48;
+/// A forecast is kept for as long as it stands beside what came.
+const KEPT: Duration = Duration::from_secs(32 * 3_600);
+const APART: TimeDelta = TimeDelta::hours(2);
+/// What lies further ahead is in no curve: one machine that says the year 9999 would leave no room for all others.
+const FARTHEST: Duration = Duration::from_secs(62 * 86_400);
+/// Of most that can run, all have run so long after the last of them says.
+const TAIL: [i64; 4] = [6, 12, 24, 72];
+/// Nobody has run yet: how long it may take.
+const TAKES: Duration = Duration::from_secs(15 * 60);
+/// How quickly machines come is measured over so long at least, and at most.
+const LATELY: [Duration; 2] = [Duration::from_secs(3_600), Duration::from_secs(86_400)];
 
-/// How many have run by then.
+/// How many have run by then, in eight of ten cases.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Point {
     /// By then.
@@ -18,28 +39,131 @@ pub struct Point {
     pub done_high: u64,
 }
 
-/// The curve of a job on which so many are done, where the others say that they run then, at the earliest and, where that can
-/// be said, at the latest. Nothing where nobody says anything.
-pub fn expected(done: u64, runs: &[(Wall, Option<Wall>)]) -> Vec<Point> {
-    let mut earliest: Vec<Wall> = runs.iter().map(|(next, _)| *next).collect();
-    let mut latest: Vec<Wall> = runs.iter().filter_map(|(_, latest)| *latest).collect();
-    earliest.sort_unstable();
-    latest.sort_unstable();
-    let mut times: Vec<Wall> = earliest.iter().chain(&latest).copied().collect();
-    times.sort_unstable();
-    times.dedup();
-    // Evenly among the times at which something happens, with the last one of all.
-    let step = times.len().div_ceil(POINTS).max(1);
+/// A machine that says when it runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Run {
+    /// At the earliest; never in the past.
+    pub next: Wall,
+    /// At the latest; None: that cannot be said.
+    pub latest: Option<Wall>,
+    /// It was on all of last week.
+    pub always_on: bool,
+}
+
+/// What is known of a job.
+#[derive(Debug, Clone, Copy)]
+pub struct Seen<'a> {
+    /// Now.
+    pub now: Wall,
+    /// So many have nothing to do any more.
+    pub done: u64,
+    /// When those were done that say so.
+    pub ended: &'a [Wall],
+    /// How long a run took; None: nobody says so.
+    pub took: Option<Duration>,
+    /// So many ended without success.
+    pub failed: u64,
+    /// So many run.
+    pub running: u64,
+    /// Those that wait and say when they run.
+    pub runs: &'a [Run],
+    /// So many wait for what no clock brings.
+    pub open: u64,
+    /// So many fell silent within a day, and so many before.
+    pub silent: [u64; 2],
+}
+
+impl Seen<'_> {
+    fn takes(&self) -> Duration {
+        self.took.unwrap_or(TAKES)
+    }
+
+    fn minutes(&self, at: Wall) -> f64 {
+        minutes(at - self.now)
+    }
+
+    #[allow(clippy::cast_precision_loss)] // machines are few
+    fn known(&self) -> Known {
+        let first = self.ended.iter().min();
+        let lately = first.map(|first| {
+            let since = (self.now - *first).to_std().unwrap_or_default().clamp(LATELY[0], LATELY[1]);
+            let recent = |at: &&Wall| (self.now - **at).to_std().unwrap_or_default() <= since;
+            (self.ended.iter().filter(recent).count() as f64, since.as_secs_f64() / 60.0)
+        });
+        let group = |run: &Run| Group {
+            machines: 1.0,
+            next: self.minutes(run.next),
+            within: run.latest.map(|latest| minutes(latest - run.next)),
+            always_on: run.always_on,
+        };
+        Known {
+            timed: self.runs.iter().map(group).collect(),
+            running: self.running as f64,
+            open: self.open as f64,
+            silent: self.silent.map(|n| n as f64),
+            ended: [self.done as f64, self.failed as f64],
+            lately,
+            takes: self.takes().as_secs_f64() / 60.0,
+            whatever_comes: false,
+        }
+    }
+
+    /// When those that say when they run will have run, as they say it: sorted, each once.
+    fn times(&self) -> Vec<Wall> {
+        let takes = TimeDelta::from_std(self.takes()).unwrap_or_default();
+        let ends = |at: Wall| at.checked_add_signed(takes).unwrap_or(Wall::MAX_UTC);
+        let both = |run: &Run| [Some(run.next), run.latest];
+        let farthest = later(self.now, FARTHEST);
+        let times = self.runs.iter().flat_map(both).flatten().map(ends);
+        let mut times: Vec<Wall> = times.filter(|at| *at <= farthest).collect();
+        times.sort_unstable();
+        times.dedup();
+        times
+    }
+
+    #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)] // whole numbers of machines
+    fn points(&self, known: &Known, times: &[Wall]) -> Vec<Point> {
+        let after: Vec<f64> = times.iter().map(|at| self.minutes(*at)).collect();
+        let point = |(at, (low, high)): (&Wall, (f64, f64))| Point {
+            at: *at,
+            done_low: self.done + low as u64,
+            done_high: self.done + high as u64,
+        };
+        times.iter().zip(known.ranges(&after)).map(point).collect()
+    }
+}
+
+/// The curve of a job, at the times at which those that say so run. Nothing where nobody says when.
+pub fn expected(seen: &Seen<'_>) -> Vec<Point> {
+    let times = some_of(&seen.times(), POINTS);
+    if times.is_empty() { Vec::new() } else { seen.points(&seen.known(), &times) }
+}
+
+/// How a curve goes on, to stand beside what comes: for those that come later than they say.
+pub fn beyond(seen: &Seen<'_>, curve: &[Point]) -> Vec<Point> {
+    let Some(last) = curve.last() else { return Vec::new() };
+    let until = later(seen.now, KEPT);
+    let times = std::iter::successors(last.at.checked_add_signed(APART), |at| at.checked_add_signed(APART));
+    let times: Vec<Wall> = times.take_while(|at| *at <= until).collect();
+    let mut points = seen.points(&seen.known(), &times);
+    for point in &mut points {
+        point.done_low = point.done_low.max(last.done_low);
+        point.done_high = point.done_high.max(last.done_high);
+    }
+    points
+}
+
+/// So many of these at most, evenly among them and with the last one.
+fn some_of(times: &[Wall], most: usize) -> Vec<Wall> {
+    let step = times.len().div_ceil(most).max(1);
     let last = times.len().saturating_sub(1);
     let chosen = times.iter().enumerate().filter(|(n, _)| n % step == 0 || *n == last);
-    let until = |times: &[Wall], at: Wall| times.partition_point(|time| *time <= at) as u64;
-    chosen
-        .map(|(_, at)| Point {
-            at: *at,
-            done_low: done + until(&latest, *at),
-            done_high: done + until(&earliest, *at),
-        })
-        .collect()
+    chosen.map(|(_, at)| *at).collect()
+}
+
+#[allow(clippy::cast_precision_loss)]
+fn minutes(time: TimeDelta) -> f64 {
+    time.num_seconds() as f64 / 60.0
 }
 
 /// How many were done by when, of which so many say when they were; those that do not were before all others.
@@ -52,17 +176,21 @@ pub fn measured(done: u64, ended: &[Wall], now: Wall) -> Vec<(Wall, u64)> {
     chosen.map(|n| (times[n], untold + n as u64 + 1)).collect()
 }
 
-/// When so many of those that can run have run: at the earliest, and at the latest where that can be said.
-pub fn reached(done: u64, runs: &[(Wall, Option<Wall>)], share: f64) -> Option<(Wall, Option<Wall>)> {
-    let mut earliest: Vec<Wall> = runs.iter().map(|(next, _)| *next).collect();
-    earliest.sort_unstable();
-    let mut latest: Vec<Wall> = runs.iter().filter_map(|(_, latest)| *latest).collect();
-    latest.sort_unstable();
+/// When this share of those that can run have run, with success or without, in eight of ten cases: at the earliest, and at
+/// the latest where that can be said. Those that run and those that say when they do are the ones that can.
+pub fn reached(seen: &Seen<'_>, share: f64) -> Option<(Wall, Option<Wall>)> {
+    let all = seen.done + seen.failed + seen.running + seen.runs.len() as u64;
     #[allow(clippy::cast_precision_loss, clippy::cast_possible_truncation, clippy::cast_sign_loss)]
-    let wanted = ((done + runs.len() as u64) as f64 * share).ceil() as u64;
-    // It is reached already: there is nothing to foretell.
-    let nth = usize::try_from(wanted.checked_sub(done + 1)?).ok()?;
-    Some((*earliest.get(nth)?, latest.get(nth).copied()))
+    let wanted = ((all as f64 * share).ceil() as u64).saturating_sub(seen.done + seen.failed);
+    let times = seen.times();
+    // It is reached already, or nobody says when: there is nothing to foretell.
+    let last = times.last().filter(|_| wanted > 0)?;
+    let mut looks = some_of(&times, LOOKS);
+    looks.extend(TAIL.iter().filter_map(|hours| last.checked_add_signed(TimeDelta::hours(*hours))));
+    let known = Known { open: 0.0, silent: [0.0; 2], whatever_comes: true, ..seen.known() };
+    let curve = seen.points(&known, &looks);
+    let first = |of: fn(&Point) -> u64| curve.iter().find(|point| of(point) >= seen.done + wanted);
+    Some((first(|point| point.done_high)?.at, first(|point| point.done_low).map(|point| point.at)))
 }
 
 #[cfg(test)]
@@ -76,16 +204,53 @@ mod tests {
         "2026-11-29T12:00:00Z".parse::<Wall>().unwrap() + TimeDelta::minutes(minutes)
     }
 
+    fn run(next: i64, latest: Option<i64>) -> Run {
+        Run { next: at(next), latest: latest.map(at), always_on: true }
+    }
+
+    fn seen(runs: &[Run]) -> Seen<'_> {
+        let took = Some(Duration::from_secs(600));
+        Seen { now: at(0), done: 900, ended: &[], took, failed: 0, running: 0, runs, open: 0, silent: [0, 0] }
+    }
+
     #[test]
-    fn a_curve_goes_from_the_earliest_to_the_latest() {
-        let runs = [(at(10), Some(at(20))), (at(10), Some(at(40))), (at(30), None)];
-        let curve = expected(5, &runs);
+    fn a_curve_goes_through_what_machines_say_and_stays_near_it_where_nothing_else_is_known() {
+        let runs: Vec<Run> = (0..100).map(|n| run(60 + n % 2 * 600, Some(60 + n % 2 * 600))).collect();
+        let curve = expected(&seen(&runs));
         let points: Vec<(Wall, u64, u64)> = curve.iter().map(|p| (p.at, p.done_low, p.done_high)).collect();
-        assert_eq!(points, [(at(10), 5, 7), (at(20), 6, 7), (at(30), 6, 8), (at(40), 7, 8)]);
-        assert_eq!(reached(5, &runs, 0.95), Some((at(30), None)));
-        assert_eq!(reached(5, &runs, 0.75), Some((at(10), Some(at(20)))));
-        assert_eq!(reached(5, &runs, 0.5), None, "it is already");
-        assert!(expected(5, &[]).is_empty() && reached(0, &[], 0.95).is_none());
+        let [(first, low, high), (second, .., all)] = points[..] else { panic!("{points:?}") };
+        assert_eq!((first, second), (at(70), at(670)), "when their runs have ended");
+        assert!(
+            (930..=950).contains(&high) && (900..high).contains(&low) && (980..=1_000).contains(&all),
+            "{points:?}"
+        );
+        // What waits for somebody, and what is silent, widens it at the top.
+        let more = expected(&Seen { open: 50, silent: [50, 0], ..seen(&runs) });
+        assert!(
+            more[1].done_high > all + 10 && more[1].done_low <= curve[1].done_low + 20,
+            "{more:?} {points:?}"
+        );
+        // Where half fails, not all can be done.
+        let failing = expected(&Seen { failed: 900, ..seen(&runs) });
+        assert!(failing[1].done_high < 970 && failing[1].done_high > 930, "{failing:?}");
+        assert!(expected(&seen(&[])).is_empty());
+        // One that never comes takes nobody's room.
+        let far = [&runs[..], &[Run { next: Wall::MAX_UTC, latest: Some(Wall::MAX_UTC), always_on: true }]]
+            .concat();
+        let times = |runs: &[Run]| expected(&seen(runs)).iter().map(|point| point.at).collect::<Vec<_>>();
+        assert_eq!(times(&far), times(&runs));
+    }
+
+    #[test]
+    fn most_have_run_between_two_times_and_nothing_is_foretold_of_what_is_reached() {
+        let runs: Vec<Run> = (0..100).map(|n| run(60 + n, Some(120 + n))).collect();
+        let (earliest, latest) = reached(&seen(&runs), 0.97).unwrap();
+        assert!(at(60) < earliest && earliest <= at(240) && latest.is_some_and(|latest| latest > earliest));
+        assert_eq!(reached(&seen(&runs), 0.9), None, "it is already");
+        assert_eq!(reached(&seen(&[]), 0.95), None);
+        // Those that fail have run, too.
+        let failed = Seen { done: 0, failed: 900, ..seen(&runs) };
+        assert_eq!(reached(&failed, 0.97), Some((earliest, latest)));
     }
 
     #[test]
@@ -104,21 +269,34 @@ mod tests {
         #[test]
         fn it_never_falls_and_never_promises_more_than_there_are(
             done in 0..1_000_u64,
-            runs in prop::collection::vec((0..10_000_i64, prop::option::of(0..10_000_i64)), 0..300),
+            runs in prop::collection::vec((0..10_000_i64, prop::option::of(0..10_000_i64), any::<bool>()), 0..300),
+            [failed, running, open, lately, longer] in [0..300_u64, 0..300, 0..300, 0..300, 0..300],
+            ended in prop::collection::vec(-10_000..5_i64, 0..20),
+            took in prop::option::of(0..100_000_u64),
         ) {
-            let runs: Vec<_> = runs.into_iter().map(|(next, more)| (at(next), more.map(|m| at(next + m)))).collect();
-            let curve = expected(done, &runs);
+            let run = |(next, more, always_on): (i64, Option<i64>, bool)| {
+                Run { next: at(next), latest: more.map(|m| at(next + m)), always_on }
+            };
+            let runs: Vec<Run> = runs.into_iter().map(run).collect();
+            let ended: Vec<Wall> = ended.into_iter().map(at).collect();
+            let took = took.map(Duration::from_secs);
+            let silent = [lately, longer];
+            let seen = Seen { now: at(0), done, ended: &ended, took, failed, running, runs: &runs, open, silent };
+            let curve = expected(&seen);
             prop_assert!(curve.len() <= POINTS + 1);
-            for pair in curve.windows(2) {
+            prop_assert_eq!(curve.is_empty(), runs.is_empty());
+            let whole: Vec<Point> = curve.iter().copied().chain(beyond(&seen, &curve)).collect();
+            for pair in whole.windows(2) {
                 prop_assert!(pair[0].at < pair[1].at);
                 prop_assert!(pair[0].done_low <= pair[1].done_low && pair[0].done_high <= pair[1].done_high);
             }
-            for point in &curve {
+            for point in &whole {
+                prop_assert!(point.at >= at(0));
                 prop_assert!(done <= point.done_low && point.done_low <= point.done_high);
-                prop_assert!(point.done_high <= done + runs.len() as u64);
+                prop_assert!(point.done_high <= done + runs.len() as u64 + running + open + lately + longer);
             }
-            if let Some(last) = curve.last() {
-                prop_assert_eq!(last.done_high, done + runs.len() as u64);
+            if let Some((earliest, latest)) = reached(&seen, 0.95) {
+                prop_assert!(earliest >= at(0) && latest.is_none_or(|latest| latest >= earliest));
             }
         }
     }

@@ -3,7 +3,6 @@
 //! nothing is waited for beyond its deadline, and what cannot be used is one row with its reason.
 
 use super::cache::{Cache, Heard};
-use super::packed::Wanted;
 use super::reports::{self, NOT_YET, each};
 use super::waiting::{self, What};
 use crate::clock::Wall;
@@ -16,7 +15,6 @@ use chrono::TimeDelta;
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;
 use std::path::Path;
-use std::sync::Arc;
 use std::time::Duration;
 
 /// The most names in the folder of the reports.
@@ -67,8 +65,9 @@ impl Look {
     }
 
     fn count(&mut self, cache: &Cache, machines: &BTreeSet<MachineId>) {
+        let mut rows = cache.in_order();
         for machine in machines {
-            match cache.is_good(*machine) {
+            match rows.is_good(*machine) {
                 _ if self.faults.contains_key(machine) => self.unread += 1,
                 None => self.without += 1,
                 Some(true) => self.read += 1,
@@ -79,17 +78,14 @@ impl Look {
 
     /// What a machine says, or why it says nothing.
     pub fn heard(&self, cache: &Cache, machine: MachineId) -> Heard {
-        match self.faults.get(&machine) {
-            Some(why) => Err(why.clone()),
-            None => cache.heard(machine).unwrap_or_else(|| Err(NOT_YET.into())),
-        }
+        self.heard_as(machine, cache.heard(machine))
     }
 
-    /// The same of what is wanted alone.
-    pub fn heard_of(&self, cache: &Cache, machine: MachineId, wanted: &Wanted) -> Heard {
+    /// The same where it was asked what the machine says.
+    pub(super) fn heard_as(&self, machine: MachineId, said: Option<Heard>) -> Heard {
         match self.faults.get(&machine) {
             Some(why) => Err(why.clone()),
-            None => cache.heard_of(machine, wanted).unwrap_or_else(|| Err(NOT_YET.into())),
+            None => said.unwrap_or_else(|| Err(NOT_YET.into())),
         }
     }
 }
@@ -98,7 +94,8 @@ impl Look {
 enum Seen {
     /// It stands as before.
     Same,
-    Read(Looked, Heard),
+    /// How it stands, and what it says. Most are as before: those are handed over in little room.
+    Read(Box<(Looked, Heard)>),
     /// It cannot be opened.
     Closed(SafeText),
     /// What holds it does not answer as it should.
@@ -140,17 +137,16 @@ pub fn refresh(
     let mut look = Look { whole: true, ..Look::default() };
     let there = sort(names, machines, &mut look);
     cache.keep(&there);
-    let stood = Arc::new(cache.stood());
     let (mut looked_at, total) = (Vec::with_capacity(there.len()), there.len());
     if let Some(folder) = folder {
-        let wanted: Vec<MachineId> = there.iter().copied().collect();
-        let one = move |folder: &Folder, machine: MachineId| {
+        let wanted = cache.stood(there.iter().copied());
+        let one = move |folder: &Folder, (machine, stood): (MachineId, Option<Looked>)| {
             let _reads = &reader;
-            seen(folder, machine, stood.get(&machine), now)
+            seen(folder, machine, stood, now)
         };
         tell(&look, cache, 0, total);
         each(folder, wanted, one, patience, |batch| {
-            for (machine, seen) in batch {
+            for ((machine, _), seen) in batch {
                 looked_at.push(machine);
                 take(&mut look, cache, machine, seen);
             }
@@ -160,9 +156,9 @@ pub fn refresh(
     // Each was handed over once: nothing is missing where they are as many.
     if looked_at.len() < total {
         let looked_at: BTreeSet<MachineId> = looked_at.into_iter().collect();
-        for machine in there.difference(&looked_at) {
+        for machine in there.into_iter().filter(|machine| !looked_at.contains(machine)) {
             look.whole = false;
-            look.faults.insert(*machine, "the share did not answer in time".into());
+            look.faults.insert(machine, "the share did not answer in time".into());
         }
     }
     look.count(cache, machines);
@@ -173,39 +169,51 @@ pub fn refresh(
     Ok(look)
 }
 
-/// The machines that have a file there; all other files are strange.
-fn sort(names: Vec<OsString>, machines: &BTreeSet<MachineId>, look: &mut Look) -> BTreeSet<MachineId> {
+/// The machines that have a file there, sorted; all other files are strange.
+fn sort(names: Vec<OsString>, machines: &BTreeSet<MachineId>, look: &mut Look) -> Vec<MachineId> {
     let mut there = Vec::with_capacity(names.len().min(machines.len()));
+    let mut is_strange = |file: SafeText, machine: Option<MachineId>, why: &str| {
+        look.strangers += 1;
+        if look.strange.len() < MOST_STRANGE {
+            look.strange.push(Strange { file, machine, why: why.into() });
+        }
+    };
     for name in names {
         let text = name.to_str();
         let machine = text
             .and_then(|name| name.strip_suffix(".json"))
             .and_then(|stem| stem.parse::<MachineId>().ok().filter(|id| id.as_str() == stem));
-        let why = match machine {
-            Some(machine) if machines.contains(&machine) => {
-                there.push(machine);
-                continue;
-            }
-            Some(_) => "it is of no machine of the site",
+        match machine {
+            Some(machine) => there.push(machine),
             // It is just being written, or its writer died.
-            None if text.is_some_and(|name| name.starts_with('.') && name.ends_with(".tmp")) => continue,
-            None => "it is no report: wanted the id of a machine and .json",
-        };
-        look.strangers += 1;
-        if look.strange.len() < MOST_STRANGE {
-            let file = SafeText::from_bytes(name.as_encoded_bytes());
-            look.strange.push(Strange { file, machine, why: why.into() });
+            None if text.is_some_and(|name| name.starts_with('.') && name.ends_with(".tmp")) => {}
+            None => {
+                let file = SafeText::from_bytes(name.as_encoded_bytes());
+                is_strange(file, None, "it is no report: wanted the id of a machine and .json");
+            }
         }
     }
-    // All at once, which is much quicker than one by one.
-    there.into_iter().collect()
+    // Sorted as the machines are: of 100,000 each is looked at once, and none is searched for.
+    there.sort_unstable();
+    let mut known = machines.iter().peekable();
+    there.retain(|machine| {
+        while known.next_if(|known| *known < machine).is_some() {}
+        let is_known = known.peek() == Some(&machine);
+        if !is_known {
+            let file = SafeText::new(&report::report_name(*machine));
+            is_strange(file, Some(*machine), "it is of no machine of the site");
+        }
+        is_known
+    });
+    there
 }
 
 fn take(look: &mut Look, cache: &mut Cache, machine: MachineId, seen: Seen) {
     match seen {
         Seen::Same => {}
         Seen::Gone => cache.remove(machine),
-        Seen::Read(looked, heard) => {
+        Seen::Read(read) => {
+            let (looked, heard) = *read;
             look.anew += 1;
             cache.put(machine, looked, &heard);
         }
@@ -221,10 +229,10 @@ fn take(look: &mut Look, cache: &mut Cache, machine: MachineId, seen: Seen) {
 }
 
 /// Looks at one report and reads it where it does not stand as it did.
-fn seen(folder: &Folder, machine: MachineId, stood: Option<&Looked>, now: Wall) -> Seen {
+fn seen(folder: &Folder, machine: MachineId, stood: Option<Looked>, now: Wall) -> Seen {
     let name = report::report_name(machine);
     match folder.look(&name) {
-        Ok(looked) if stood == Some(&looked) => return Seen::Same,
+        Ok(looked) if stood == Some(looked) => return Seen::Same,
         Err(OpenError::Missing) => return Seen::Gone,
         Err(e) => return closed(&e),
         Ok(_) => {}
@@ -235,7 +243,7 @@ fn seen(folder: &Folder, machine: MachineId, stood: Option<&Looked>, now: Wall) 
         match reports::read_one(folder, machine) {
             Ok((looked, heard)) => {
                 let good = heard.is_ok();
-                last = Some(Seen::Read(settled(looked, now), heard));
+                last = Some(Seen::Read(Box::new((settled(looked, now), heard))));
                 if good {
                     break;
                 }

@@ -70,17 +70,17 @@ pub fn read(share: &Path, machines: BTreeSet<MachineId>, asked: Asked, patience:
     accounts
 }
 
-/// Does something with the report of each of these machines, many at once, and hands over what came of it as it comes. Where
-/// nothing comes for so long, it ends.
-pub fn each<T: Send + 'static>(
+/// Does something with the report of each of these machines, or of whatever names one, many at once, and hands over what came
+/// of it as it comes. Where nothing comes for so long, it ends.
+pub fn each<W: Copy + Send + Sync + 'static, T: Send + 'static>(
     folder: Folder,
-    machines: Vec<MachineId>,
-    one: impl Fn(&Folder, MachineId) -> T + Send + Sync + 'static,
+    wanted: Vec<W>,
+    one: impl Fn(&Folder, W) -> T + Send + Sync + 'static,
     patience: Duration,
-    mut take: impl FnMut(Vec<(MachineId, T)>),
+    mut take: impl FnMut(Vec<(W, T)>),
 ) {
-    let many = THREADS.min(machines.len().div_ceil(BATCH));
-    let work = Arc::new(Work { folder, machines, one, next: AtomicUsize::new(0) });
+    let many = THREADS.min(wanted.len().div_ceil(BATCH));
+    let work = Arc::new(Work { folder, wanted, one, next: AtomicUsize::new(0) });
     let (tell, told) = mpsc::sync_channel(THREADS);
     let mut started = 0;
     for _ in 0..many {
@@ -102,24 +102,23 @@ pub fn each<T: Send + 'static>(
     }
 }
 
-struct Work<F> {
+struct Work<W, F> {
     folder: Folder,
-    machines: Vec<MachineId>,
+    wanted: Vec<W>,
     one: F,
     next: AtomicUsize,
 }
 
-impl<F> Work<F> {
+impl<W: Copy, F> Work<W, F> {
     /// Does what nobody else does, until nothing is left or nobody listens.
-    fn all<T>(&self, mut tell: impl FnMut(Vec<(MachineId, T)>) -> bool)
+    fn all<T>(&self, mut tell: impl FnMut(Vec<(W, T)>) -> bool)
     where
-        F: Fn(&Folder, MachineId) -> T,
+        F: Fn(&Folder, W) -> T,
     {
         loop {
             let from = self.next.fetch_add(BATCH, Ordering::Relaxed);
-            let some = self.machines.iter().skip(from).take(BATCH);
-            let batch: Vec<(MachineId, T)> =
-                some.map(|machine| (*machine, (self.one)(&self.folder, *machine))).collect();
+            let some = self.wanted.iter().skip(from).take(BATCH);
+            let batch: Vec<(W, T)> = some.map(|one| (*one, (self.one)(&self.folder, *one))).collect();
             if batch.is_empty() || !tell(batch) {
                 return;
             }

@@ -241,15 +241,14 @@ impl<'a> Read<'a> {
 impl Read<'_> {
     /// What a machine says, or why it says nothing.
     pub fn heard(&self, ground: &Ground, machine: MachineId) -> Heard {
-        ground.hear(machine, self.said_of(machine, None))
+        ground.hear(machine, self.told(machine, self.cache.heard(machine)))
     }
 
-    /// What it says, whether that counts or not; of what is wanted alone, which is read sooner.
-    fn said_of(&self, machine: MachineId, wanted: Option<&Wanted>) -> Heard {
-        match wanted {
-            _ if self.under_way && !self.cache.has(machine) => Err(phase::NOT_READ.into()),
-            Some(wanted) => self.look.heard_of(self.cache, machine, wanted),
-            None => self.look.heard(self.cache, machine),
+    /// What it says, whether that counts or not.
+    fn told(&self, machine: MachineId, said: Option<Heard>) -> Heard {
+        match said {
+            None if self.under_way => Err(phase::NOT_READ.into()),
+            said => self.look.heard_as(machine, said),
         }
     }
 
@@ -285,11 +284,12 @@ impl Read<'_> {
         let mut rows: Vec<MachineDoc> = Vec::new();
         let mut texts = Texts::default();
         let attention = RefCell::new(Attention::default());
+        let kept = RefCell::new(self.cache.in_order());
         let counted = figures(
             &stands,
             &ground.members,
             |machine| {
-                let said = self.said_of(machine, wanted.as_ref());
+                let said = self.told(machine, kept.borrow_mut().heard(machine, wanted.as_ref()));
                 attention.borrow_mut().look(machine, &said, ground.whose().map(Arc::as_ref));
                 ground.hear(machine, said)
             },
@@ -339,12 +339,15 @@ impl Read<'_> {
         mut target: impl FnMut(&Row<'_>),
     ) {
         let mut stands = self.stands(ground, now);
-        let wanted = self.wanted(ground, only);
+        let (wanted, kept) = (self.wanted(ground, only), RefCell::new(self.cache.in_order()));
         stands.retain(|stand| stand.job.job_id == job);
         figures(
             &stands,
             &ground.members,
-            |machine| ground.hear(machine, self.said_of(machine, wanted.as_ref())),
+            |machine| {
+                let said = kept.borrow_mut().heard(machine, wanted.as_ref());
+                ground.hear(machine, self.told(machine, said))
+            },
             |machine| only.condition.is_none_or(|condition| condition.lets_pass(machine)),
             |_, place| {
                 if let Place::Target(row) = place {

@@ -115,7 +115,7 @@ fn bar(n: u64, of: u64) -> String {
     format!("{marks} {percent:>4}")
 }
 
-fn figures(page: &mut Page, look: &Look, job: &JobDoc) {
+pub(super) fn figures(page: &mut Page, look: &Look, job: &JobDoc) {
     let mut parts = job.parts().map(|(part, n)| format!("{} {}", part.words(), grouped(n))).to_vec();
     let rest = parts.split_off(3);
     page.line(format!("{}: {}", job.command, job.state));

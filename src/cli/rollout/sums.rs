@@ -1,14 +1,19 @@
 //! For any site and at every moment of reading, the sum of SITE.md 6 holds in each view, and each figure is a number of rows.
 #![allow(clippy::unwrap_used)]
 
-use super::export;
+use super::{export, shown};
+use crate::cli::page::Page;
+use crate::cli::time::Look;
+use crate::clock::Zone;
 use crate::rollout::account::{Account, Said};
 use crate::rollout::attention::Attention;
+use crate::rollout::count::Place;
 use crate::rollout::count::tests::{heard, job, member, now};
 use crate::rollout::doc::{JobDoc, MachineDoc, RolloutDoc};
 use crate::rollout::figures::figures;
 use crate::rollout::ground::Ground;
 use crate::rollout::reports::NOT_YET;
+use crate::rollout::select::Figure;
 use crate::rollout::shared::Texts;
 use crate::site::ids::MachineId;
 use crate::terms::{Code, State};
@@ -80,6 +85,49 @@ fn gauge<'a>(metrics: &'a str, name: &str) -> Vec<(&'a str, u64)> {
     values.map(|(labels, value)| (labels, value.parse().unwrap())).collect()
 }
 
+/// The numbers of the sum as the page has it: the targets and their parts.
+fn sum_of_page(job: &JobDoc) -> Vec<u64> {
+    let look = Look { width: Some(80), now: now(), zone: Zone::utc(), pcm: "pcm".into() };
+    let mut page = Page::new(look.width);
+    shown::figures(&mut page, &look, job);
+    let text = page.to_text();
+    let text: Vec<&str> = text.lines().collect();
+    let at = text.iter().position(|line| line.starts_with("targets ")).unwrap();
+    let words = |line: &str| line.replace(',', "").split_whitespace().map(str::to_owned).collect::<Vec<_>>();
+    // What came and went stands in brackets.
+    let numbers = [words(text[at]), words(text[at + 1])].concat();
+    numbers.iter().filter_map(|word| word.parse().ok()).collect()
+}
+
+/// Each figure that opens a list, and how many machines are in it.
+fn behind(ground: &Ground, reports: &Reports, read: usize, job: &JobDoc) -> Vec<(Figure, u64)> {
+    let parts = job.parts().map(|(part, _)| Figure::Part(part));
+    let held = job.by_reason.keys().copied().map(Figure::Held);
+    let results = job.by_result.iter().map(|of| Figure::Result(of.exit_code, of.result.clone()));
+    let silent = job.silent_because.iter().map(|of| Figure::Silent(of.reason.clone()));
+    let all = parts.into_iter().chain([Figure::Unsuccessful]).chain(held).chain(results).chain(silent);
+    let mut all: Vec<(Figure, u64)> = all.map(|figure| (figure, 0)).collect();
+    let by_machine: BTreeMap<MachineId, &Option<Result<Account, SafeText>>> =
+        ground.members.iter().map(|member| member.machine).zip(reports).take(read).collect();
+    let said = |machine: MachineId| match by_machine.get(&machine) {
+        Some(Some(said)) => (*said).clone(),
+        Some(None) | None => Err(NOT_YET.into()),
+    };
+    figures(
+        &ground.stands(now()),
+        &ground.members,
+        said,
+        |_| true,
+        |_, place| {
+            let Place::Target(row) = place else { return };
+            for (figure, behind) in &mut all {
+                *behind += u64::from(figure.has(row, job));
+            }
+        },
+    );
+    all
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(1_000))]
 
@@ -128,6 +176,40 @@ proptest! {
             };
             prop_assert_eq!(of("by_result", "count"), n("failed") + n("interrupted"));
             prop_assert_eq!(of("silent_because", "machines"), n("silent"));
+            let rows_where = |is: &dyn Fn(&Value) -> bool| rows.iter().filter(|row| is(row)).count() as u64;
+            for result in job["by_result"].as_array().unwrap() {
+                let words = |row: &Value| match row["result"].as_str() {
+                    None | Some("") => row["state"].as_str().map(str::to_owned),
+                    Some(words) => Some(words.to_owned()),
+                };
+                let ended = |row: &Value| ["failed", "interrupted"].contains(&row["part"].as_str().unwrap());
+                let is = |row: &Value| {
+                    ended(row) && row["exit_code"] == result["exit_code"] && words(row).as_deref() == result["result"].as_str()
+                };
+                prop_assert_eq!(result["count"].as_u64(), Some(rows_where(&is)), "{}", result);
+            }
+            for silent in job["silent_because"].as_array().unwrap() {
+                let is = |row: &Value| row["part"] == "silent" && row["reason"] == silent["reason"];
+                prop_assert_eq!(silent["machines"].as_u64(), Some(rows_where(&is)), "{}", silent);
+            }
+            for (figures, column) in [("by_state", "state"), ("by_version", "pcm_version")] {
+                let figures = job[figures].as_object().unwrap();
+                for (word, figure) in figures {
+                    let is = |row: &Value| row[column] == word.as_str();
+                    prop_assert_eq!(figure.as_u64(), Some(rows_where(&is)), "{} {}", column, word);
+                }
+                let said = figures.values().map(|n| n.as_u64().unwrap()).sum::<u64>();
+                prop_assert_eq!(said, rows_where(&|row| !row[column].is_null()));
+            }
+            let is_never = |row: &Value| row["part"] == "waiting" && row["never"] == true;
+            prop_assert_eq!(n("never"), rows_where(&is_never));
+            prop_assert_eq!(job["late"]["machines"].as_u64(), Some(rows_where(&|row| row["started_late_s"].as_u64() > Some(0))));
+
+            // The page, and what Enter lists behind each figure of the view.
+            prop_assert_eq!(sum_of_page(&doc.jobs[0]), [vec![n("targets")], PARTS.map(n).to_vec()].concat());
+            for (figure, behind) in behind(&ground, &reports, read, &doc.jobs[0]) {
+                prop_assert_eq!(figure.number(&doc.jobs[0]), behind, "{:?}", figure);
+            }
         }
     }
 }

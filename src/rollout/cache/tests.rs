@@ -28,18 +28,41 @@ fn filled(dir: &Path) -> PathBuf {
     dir.join("c.db")
 }
 
+fn stood(cache: &Cache) -> BTreeMap<MachineId, Looked> {
+    let all = cache.stood(cache.rows.keys().copied());
+    all.into_iter().filter_map(|(machine, looked)| Some((machine, looked?))).collect()
+}
+
+/// However machines are asked for, and however often: those that are not kept, too.
+#[test]
+fn whoever_asks_in_order_is_told_what_a_search_would_find() {
+    let dir = tempfile::tempdir().unwrap();
+    filled(dir.path());
+    let mut cache = Cache::open(dir.path(), "c.db");
+    [2, 5, 6].into_iter().for_each(|n| cache.remove(id(n)));
+    let orders: [&[usize]; 4] =
+        [&[0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10], &[3, 3, 9, 9, 12], &[9, 0, 4, 3, 8], &[2, 1, 0]];
+    for order in orders {
+        let mut rows = cache.in_order();
+        for n in order {
+            assert_eq!(rows.heard(id(*n), None), cache.heard(id(*n)), "{n} of {order:?}");
+            assert_eq!(rows.is_good(id(*n)), cache.heard(id(*n)).map(|heard| heard.is_ok()));
+        }
+    }
+}
+
 #[test]
 fn what_was_read_is_there_at_the_next_look_and_what_is_gone_is_not() {
     let dir = tempfile::tempdir().unwrap();
     let folder = dir.path().join("a/b");
     filled(&folder);
     let mut cache = Cache::open(&folder, "c.db");
-    assert_eq!(cache.stood().len(), 10);
-    assert_eq!((cache.stood()[&id(3)], cache.heard(id(3))), (looked(3), Some(account(3))));
-    assert_eq!([3, 9, 10].map(|n| cache.is_good(id(n))), [Some(true), Some(false), None]);
+    assert_eq!(stood(&cache).len(), 10);
+    assert_eq!((stood(&cache)[&id(3)], cache.heard(id(3))), (looked(3), Some(account(3))));
+    assert_eq!([3, 9, 10].map(|n| cache.in_order().is_good(id(n))), [Some(true), Some(false), None]);
     assert_eq!((cache.heard(id(9)), cache.heard(id(10))), (Some(Err("damaged".into())), None));
     cache.put(id(3), looked(33), &account(8));
-    cache.keep(&(0..5).map(id).collect());
+    cache.keep(&(0..5).map(id).collect::<BTreeSet<_>>());
     let now: Wall = "2026-11-29T12:00:00Z".parse().unwrap();
     cache.was_looked_at(now);
     let (job_id, request_id) = ("BP0000AA".parse().unwrap(), "BP0000Y".parse().unwrap());
@@ -52,7 +75,7 @@ fn what_was_read_is_there_at_the_next_look_and_what_is_gone_is_not() {
     let cache = Cache::open(&folder, "c.db");
     assert_eq!(cache.seals(), seals);
     assert_eq!((cache.looked(), cache.forecasts.all()), (Some(now), &[foretold][..]));
-    assert_eq!((cache.stood().len(), cache.heard(id(3)), cache.heard(id(9))), (5, Some(account(8)), None));
+    assert_eq!((stood(&cache).len(), cache.heard(id(3)), cache.heard(id(9))), (5, Some(account(8)), None));
     let bytes: usize = cache.rows.values().map(|kept| kept.said.len()).sum();
     assert_eq!(cache.bytes, bytes);
 }

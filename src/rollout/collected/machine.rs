@@ -5,7 +5,6 @@ use super::rows::{self, Rows};
 use super::{Asks, NONE};
 use crate::clock::Wall;
 use crate::rollout::account::{Account, MOST_FACTS, Signed, bounded, of_week, short};
-use crate::rollout::cache::Heard;
 use crate::site::ids::{JobId, MachineId, SiteId};
 use crate::site::index::MAX_JOBS;
 use crate::site::report::lines::Sealed;
@@ -132,15 +131,19 @@ pub fn lines(machine: MachineId, account: &Account, report: &[u8]) -> Vec<u8> {
     lines
 }
 
-/// What one machine says, bounded as what its report says. `known`: by this key the same signature was verified before.
-pub(super) fn hear(
+/// What one machine says, bounded as what its report says, and what has to be verified of it. `known`: by this key the same
+/// signature was verified before.
+///
+/// # Errors
+/// Why it says nothing.
+pub(super) fn told(
     summary: &[u8],
     signature: &[u8],
     line: Line,
     rows: &[u8],
     asks: &Asks,
     known: Option<&str>,
-) -> Heard {
+) -> Result<(Account, Option<Sealed>), SafeText> {
     if let Some(why) = line.why {
         return Err(short(&why));
     }
@@ -168,13 +171,13 @@ pub(super) fn hear(
             (Some(alone), Some(summary.states))
         }
     };
-    let signed = match (asks.signed, signature, known) {
-        (false, ..) => Signed::Not,
-        (true, third, _) if third == NONE => Signed::Not,
-        (true, _, Some(key)) => Signed::By(key.to_owned()),
+    let (signed, sealed) = match (asks.signed, signature, known) {
+        (false, ..) => (Signed::Not, None),
+        (true, third, _) if third == NONE => (Signed::Not, None),
+        (true, _, Some(key)) => (Signed::By(key.to_owned()), None),
         (true, third, None) => {
             let sealed = Sealed::read(summary, third).map_err(|e| bad(&e.to_string()))?;
-            Signed::from(Some(sealed))
+            (Signed::Not, Some(sealed))
         }
     };
     // What it has signed is the summary: the rows have to be of it.
@@ -183,7 +186,7 @@ pub(super) fn hear(
     }
     let Some(alone) = alone else { return Err(bad("it has no summary")) };
     let instant = |micros| Wall::from_timestamp_micros(micros).ok_or_else(|| bad("a time is none"));
-    Ok(Account {
+    let account = Account {
         publication: alone.publication,
         reported_at: instant(alone.reported_at)?,
         written: instant(told.written)?,
@@ -210,5 +213,6 @@ pub(super) fn hear(
         signed,
         requests: rows.said,
         not_targeted: told.not_targeted.into_iter().take(MAX_JOBS).collect(),
-    })
+    };
+    Ok((account, sealed))
 }

@@ -154,7 +154,7 @@ proptest! {
         prop_assert_eq!(tally.never, count(&|row| row.is_never()));
         prop_assert_eq!(tally.runs.len() as u64, count(&|row| row.runs(now()).is_some()));
         prop_assert!(tally.never + tally.runs.len() as u64 <= tally.of(Part::Waiting));
-        prop_assert!(tally.runs.iter().all(|(next, latest)| *next >= now() && latest.is_none_or(|l| l >= *next)));
+        prop_assert!(tally.runs.iter().all(|run| run.next >= now() && run.latest.is_none_or(|l| l >= run.next)));
         prop_assert_eq!(tally.is_over(), rows.iter().all(|row| match row.part {
             Part::Running | Part::Silent => false,
             Part::Waiting => row.is_never(),

@@ -6,7 +6,7 @@ use crate::site::ids::{MachineId, SiteCode};
 use crate::site::index::members::{MAX_GROUPS, Member, is_group, is_host, is_state};
 use crate::site::signed::signers::Key;
 use crate::terms::Problem;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 /// Its name in a site folder.
 pub const NAME: &str = "machines.csv";
@@ -84,7 +84,9 @@ pub type Machines = BTreeMap<MachineId, Machine>;
 /// # Errors
 /// Every line that is wrong, each with what is wrong with it.
 pub fn parse(bytes: &[u8], site: SiteCode, file: &str) -> Result<Machines, Vec<Problem>> {
-    Ok(parse_columns(bytes, site, file)?.into_iter().map(|(id, (machine, _))| (id, machine)).collect())
+    let mut all = Vec::new();
+    each(bytes, site, file, |machine, _| all.push((machine.id, machine)))?;
+    Ok(all.into_iter().collect())
 }
 
 /// The same, with how many columns each line has: what stands in none of them is not said.
@@ -96,11 +98,24 @@ pub fn parse_columns(
     site: SiteCode,
     file: &str,
 ) -> Result<BTreeMap<MachineId, (Machine, usize)>, Vec<Problem>> {
+    let mut all = Vec::new();
+    each(bytes, site, file, |machine, columns| all.push((machine.id, (machine, columns))))?;
+    Ok(all.into_iter().collect())
+}
+
+/// Hands over each machine of a list, with how many columns its line has. A map that is made of all of them at once takes half
+/// of the room of one that grows.
+fn each(
+    bytes: &[u8],
+    site: SiteCode,
+    file: &str,
+    mut take: impl FnMut(Machine, usize),
+) -> Result<(), Vec<Problem>> {
     if bytes.len() as u64 > MAX_BYTES {
         return Err(vec![Problem::of_file(MALFORMED, file, format!("larger than {MAX_BYTES} bytes"))]);
     }
     let bytes = bytes.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(bytes);
-    let (mut machines, mut problems) = (BTreeMap::new(), Vec::new());
+    let (mut ids, mut problems) = (HashSet::new(), Vec::new());
     let (mut named, mut most) = (1, USUAL);
     let mut hosts: BTreeMap<String, MachineId> = BTreeMap::new();
     for (number, line) in (1..).zip(bytes.split(|b| *b == b'\n')) {
@@ -127,14 +142,14 @@ pub fn parse_columns(
                     let host = machine.host.as_deref().unwrap_or_default();
                     wrong(format!("{other} has the host name {host}, too: which one would {host} be?"));
                 }
-                if machines.len() >= MAX_MACHINES {
+                if ids.len() >= MAX_MACHINES {
                     wrong(format!("more than {MAX_MACHINES} machines"));
                     break;
                 }
-                let id = machine.id;
-                if machines.insert(id, (machine, columns.max(named))).is_some() {
-                    wrong(format!("{id} stands there twice"));
+                if !ids.insert(machine.id) {
+                    wrong(format!("{} stands there twice", machine.id));
                 }
+                take(machine, columns.max(named));
             }
             Err(all) => all.into_iter().for_each(&mut wrong),
         }
@@ -142,7 +157,7 @@ pub fn parse_columns(
             break;
         }
     }
-    if problems.is_empty() { Ok(machines) } else { Err(problems) }
+    if problems.is_empty() { Ok(()) } else { Err(problems) }
 }
 
 /// A line of whoever reads the list, which no machine stands in.

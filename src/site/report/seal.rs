@@ -5,9 +5,9 @@
 use super::lines::Sealed;
 use crate::host::open::{self, OpenError};
 use crate::host::{durable, paths};
-use crate::site::signed::Distrust;
 use crate::site::signed::signature::Signature;
 use crate::site::signed::signers::Key;
+use crate::site::signed::{Distrust, many};
 use crate::text::SafeText;
 use ssh_key::rand_core::OsRng;
 use ssh_key::{Algorithm, HashAlg, LineEnding, PrivateKey};
@@ -118,6 +118,23 @@ impl Sealed {
         signature.verify_for(NAMESPACE, self.summary.as_bytes())?;
         Ok(signature.key().clone())
     }
+
+    /// The same of many, which is much quicker than one after the other.
+    pub fn all_by(all: &[Self]) -> Vec<Result<Key, Distrust>> {
+        let read: Vec<_> = all.iter().map(|sealed| Signature::read(&sealed.signature)).collect();
+        let good = read
+            .iter()
+            .zip(all)
+            .filter_map(|(read, sealed)| Some((read.as_ref().ok()?, sealed.summary.as_bytes())));
+        let mut verified = many::verify_for(NAMESPACE, &good.collect::<Vec<_>>()).into_iter();
+        let by = |(read, sealed): (&Result<Signature, Distrust>, &Self)| -> Result<Key, Distrust> {
+            let signature = read.as_ref().map_err(Clone::clone)?;
+            // There are as many as were asked for.
+            verified.next().unwrap_or_else(|| signature.verify_for(NAMESPACE, sealed.summary.as_bytes()))?;
+            Ok(signature.key().clone())
+        };
+        read.iter().zip(all).map(by).collect()
+    }
 }
 
 /// Where the key of this machine may be.
@@ -161,9 +178,12 @@ mod tests {
         assert!(MachineReport::read(changed.as_bytes()).unwrap().1.unwrap().by().is_err());
         let other = own.private.sign("pcm-publish", HashAlg::Sha512, good.summary.as_bytes()).unwrap();
         let other = other.to_pem(LineEnding::LF).unwrap();
+        let mut all = vec![good.clone(), sealed(&another).1];
         for signature in [format!("{}\n", other.trim_end()), String::new(), "x".repeat(4_000)] {
-            assert!(Sealed { signature, ..good.clone() }.by().is_err());
+            all.insert(1, Sealed { signature, ..good.clone() });
+            assert!(all[1].by().is_err());
         }
+        assert_eq!(Sealed::all_by(&all), all.iter().map(Sealed::by).collect::<Vec<_>>());
     }
 
     #[cfg(unix)]

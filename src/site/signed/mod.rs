@@ -1,8 +1,8 @@
 //! Trust by OpenSSH signatures (SITE.md 4): where a signature stands in a file (`block`), whether it is one and whose key
 //! made it (`signature`), whose keys count for what (`signers`), the trust list that says so and the chain of its versions
 //! (`list`), how many have to sign a publication
-//! (`publishers`), the site folder that lists are made in (`folder`), what a machine holds of them (`store`), and what it makes of what a share has (`published`). Bytes that no signature covers never get as far as a
-//! parser. There is no cryptography here: that is `ssh_key`'s.
+//! (`publishers`), those of many machines at once (`many`), the site folder that lists are made in (`folder`), what a machine holds of them (`store`), and what it makes of what a share has (`published`). Bytes that no signature covers never get as far as a
+//! parser. There is no cryptography here: that is `ssh_key`'s, and `ed25519_dalek`'s.
 
 use crate::terms::{Code, Problem};
 use crate::text::SafeText;
@@ -11,6 +11,7 @@ use std::fmt;
 pub mod block;
 pub(crate) mod folder;
 pub mod list;
+pub(crate) mod many;
 pub mod published;
 pub mod publishers;
 pub(crate) mod signature;

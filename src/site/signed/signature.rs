@@ -18,6 +18,14 @@ const USER_PRESENT: u8 = 1;
 /// Flags and counter, after a token's signature.
 const TOKEN_TRAILER: usize = 5;
 
+/// What an ed25519 signature is verified by, to be verified with others.
+pub(super) struct Plain {
+    pub(super) key: [u8; 32],
+    pub(super) signature: [u8; 64],
+    /// The bytes that were signed: a frame around the hash of what the signature is over.
+    pub(super) signed: Vec<u8>,
+}
+
 /// A signature whose form and algorithms are fine. Whose it is, and whether it verifies, is another question.
 #[derive(Debug, Clone)]
 pub struct Signature {
@@ -109,6 +117,14 @@ impl Signature {
                 self.key.fingerprint()
             ))
         })
+    }
+
+    /// What it is verified by, where that is all there is to ask; None: it has to be verified by itself.
+    pub(super) fn plain(&self, wanted: &str, signed: &[u8]) -> Option<Plain> {
+        let KeyData::Ed25519(key) = self.parsed.public_key() else { return None };
+        let signature = self.parsed.signature_bytes().try_into().ok()?;
+        let signed = SshSig::signed_data(wanted, self.parsed.hash_alg(), signed).ok()?;
+        (self.parsed.namespace() == wanted).then_some(Plain { key: key.0, signature, signed })
     }
 
     /// The signature is of the kind that its key makes. `ssh_key` takes them apart, and would take some that are not.
