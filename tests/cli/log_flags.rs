@@ -89,7 +89,7 @@ fn line(n: usize) -> String {
     format!(
         "<![LOG[{n:03} {what}{} of request {request}.]LOG]!><time=\"10:00:{:02}.000+000\" date=\"11-24-2026\" \
          component=\"{component}\" context=\"\" type=\"{kind}\" thread=\"{thread}\" file=\"\">\r\n",
-        if n % 7 == 0 { " twin" } else { "" },
+        if n.is_multiple_of(7) { " twin" } else { "" },
         n % 60
     )
 }

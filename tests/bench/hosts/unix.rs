@@ -71,7 +71,7 @@ fn make(path: &Path, bytes: u64) {
         let job = n.wrapping_mul(6_364_136_223_846_793_005) >> 40;
         let end = match n {
             7_777 => "Zugzwang-4711",
-            n if n % 500 == 0 => "exit code 1603: it failed",
+            n if n.is_multiple_of(500) => "exit code 1603: it failed",
             _ => "waits for its window",
         };
         let line = format!(
