@@ -153,6 +153,12 @@ pub fn ignore_hangups() {
     sys::process::ignore_hangups();
 }
 
+/// From now on nothing of this process's memory is kept when it crashes: it is about to know a secret. On Windows nothing is
+/// kept anyway, unless its administrator has that switched on.
+pub fn leave_no_core() {
+    sys::process::leave_no_core();
+}
+
 /// Everything that descends from the calling process, wherever it went: it becomes the parent of what loses its own.
 /// One per process; it reaps every child of the process, so nothing else in it may wait for children.
 #[derive(Debug)]

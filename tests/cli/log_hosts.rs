@@ -13,12 +13,12 @@ use std::process::{Child, Command, Output, Stdio};
 const WIRE: u64 = 60 * 1024;
 
 /// A client that reaches hosts that are folders: what is in `answers` of one is a script, and takes the place of pcm there.
-struct Hosts {
-    dir: tempfile::TempDir,
+pub struct Hosts {
+    pub dir: tempfile::TempDir,
 }
 
 impl Hosts {
-    fn new(names: &[&str]) -> Self {
+    pub fn new(names: &[&str]) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let hosts = Self { dir };
         for name in names {
@@ -39,7 +39,7 @@ impl Hosts {
         hosts
     }
 
-    fn at(&self, host: &str) -> PathBuf {
+    pub fn at(&self, host: &str) -> PathBuf {
         self.dir.path().join(host)
     }
 
@@ -47,7 +47,7 @@ impl Hosts {
         self.at(host).join("x.log")
     }
 
-    fn append(&self, host: &str, text: &str) {
+    pub fn append(&self, host: &str, text: &str) {
         let mut file = fs::OpenOptions::new().append(true).create(true).open(self.log(host)).unwrap();
         file.write_all(text.as_bytes()).unwrap();
     }
@@ -60,12 +60,12 @@ impl Hosts {
         pcm
     }
 
-    fn pcm(&self, args: &[&str]) -> Output {
+    pub fn pcm(&self, args: &[&str]) -> Output {
         self.command(args).output().unwrap()
     }
 }
 
-fn line(second: usize, text: &str) -> String {
+pub fn line(second: usize, text: &str) -> String {
     format!("[11/24/13 {:02}:{:02}:{:02}] {text}\n", second / 3600, second / 60 % 60, second % 60)
 }
 

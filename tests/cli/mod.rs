@@ -22,6 +22,10 @@ mod keys;
 mod lint;
 mod log;
 #[cfg(unix)]
+mod log_flags;
+#[cfg(unix)]
+mod log_hostile;
+#[cfg(unix)]
 mod log_hosts;
 #[cfg(unix)]
 mod meant;

@@ -1524,3 +1524,27 @@ fn what_would_be_completed_or_cancelled_is_said() {
     assert!(dry.contains("BP0000AB was sent since, and would be cancelled"), "{dry}");
     assert_eq!(site(dir, &undo)["cancelled"], serde_json::json!(["BP0000AB"]));
 }
+
+/// An address that pcm does not know is no folder of that name.
+#[test]
+fn a_location_of_another_kind_is_refused_before_anything_is_made() {
+    let dir = tempfile::tempdir().unwrap();
+    let dir = dir.path();
+    for (args, words) in [
+        (
+            &["init", "--machine", "BP004000", "--share", "gs://bucket/bp0"][..],
+            "gs:// is no kind of location",
+        ),
+        (
+            &["site", "init", "made", "--site", "BP0", "--share", "az://container/bp0"],
+            "az:// is no kind of location",
+        ),
+        (&["rollout", "--share", "S3://bucket"], "S3:// is no kind of location"),
+    ] {
+        let refused = pcm(dir, args);
+        let said = text(&refused.stderr);
+        assert_eq!(refused.status.code(), Some(2), "{args:?}: {said}");
+        assert!(said.contains(words) && said.contains("s3://bucket/prefix"), "{args:?}: {said}");
+    }
+    assert_eq!(fs::read_dir(dir).unwrap().count(), 0, "nothing was made");
+}

@@ -31,6 +31,10 @@ pub enum Fault {
     Swallow,
     /// An answer that begins, and goes on byte by byte without an end.
     Trickle,
+    /// The answer begins as it should, and its body comes byte by byte.
+    Drip,
+    /// This status and these headers, once.
+    StatusOnce(u16, String),
     /// Another tag each time.
     WrongTag,
     /// Bytes that are not those of the file.
@@ -155,8 +159,11 @@ impl Web {
                 }
                 return None;
             }
-            Some(Fault::Status(status, more)) => {
+            Some(Fault::Status(status, more) | Fault::StatusOnce(status, more)) => {
                 note(*status);
+                if matches!(fault, Some(Fault::StatusOnce(..))) {
+                    self.mend();
+                }
                 let answer =
                     format!("HTTP/1.1 {status} x\r\n{more}connection: close\r\ncontent-length: 0\r\n\r\n");
                 return stream.write_all(answer.as_bytes()).ok();
@@ -182,7 +189,10 @@ impl Web {
             _ => {}
         }
         // What has a body that is wrong has a body.
-        let anew = matches!(fault, Some(Fault::Cut(_) | Fault::Other(_) | Fault::WrongTag | Fault::Unsized));
+        let anew = matches!(
+            fault,
+            Some(Fault::Cut(_) | Fault::Other(_) | Fault::WrongTag | Fault::Unsized | Fault::Drip)
+        );
         let headers = if anew { headers.replace("if-none-match", "x-none") } else { headers.clone() };
         let (status, mut fields, bytes) = match from {
             From::Folder(folder) => of_folder(&folder, &method, &path, &headers),
@@ -226,7 +236,12 @@ impl Web {
         }
         let answer = format!("HTTP/1.1 {status} x\r\n{fields}{length}connection: close\r\n\r\n");
         stream.write_all(answer.as_bytes()).ok()?;
-        if method != "HEAD" {
+        if matches!(fault, Some(Fault::Drip)) {
+            for byte in &sent {
+                stream.write_all(&[*byte]).ok()?;
+                std::thread::sleep(std::time::Duration::from_millis(200));
+            }
+        } else if method != "HEAD" {
             stream.write_all(&sent).ok()?;
         }
         Some(())
@@ -322,12 +337,70 @@ impl Bucket {
 
     /// Asks it something with a signature that it does not look at.
     pub fn ask(&self, method: &str, path: &str, body: &[u8]) -> Option<(u16, Vec<u8>)> {
-        let by = "AWS4-HMAC-SHA256 Credential=test/20261129/us-east-1/s3/aws4_request, SignedHeaders=host, Signature=0";
+        self.ask_of("s3", "application/octet-stream", method, path, body)
+    }
+
+    fn ask_of(
+        &self,
+        service: &str,
+        kind: &str,
+        method: &str,
+        path: &str,
+        body: &[u8],
+    ) -> Option<(u16, Vec<u8>)> {
+        let by = format!(
+            "AWS4-HMAC-SHA256 Credential=test/20261129/us-east-1/{service}/aws4_request, SignedHeaders=host, Signature=0"
+        );
         let length = body.len();
         let head = format!(
-            "{method} {path} HTTP/1.1\r\nhost: 127.0.0.1\r\nauthorization: {by}\r\ncontent-length: {length}\r\n\r\n"
+            "{method} {path} HTTP/1.1\r\nhost: 127.0.0.1\r\nauthorization: {by}\r\ncontent-type: {kind}\r\n\
+             content-length: {length}\r\n\r\n"
         );
         of_server(self.port, &head, body).map(|(status, _, bytes)| (status, bytes))
+    }
+
+    /// Makes a user of the server with this policy: the id of its key, and the secret. Where rights are looked at, they are not
+    /// while it is made.
+    pub fn user(&self, name: &str, policy: &str) -> (String, String) {
+        let encoded = |text: &str| -> String {
+            let one = |byte: u8| match byte {
+                b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' => char::from(byte).to_string(),
+                _ => format!("%{byte:02X}"),
+            };
+            text.bytes().map(one).collect()
+        };
+        let done = |action: &str, more: &str| {
+            let body = format!("Action={action}&Version=2010-05-08&UserName={name}{more}");
+            let form = "application/x-www-form-urlencoded";
+            let (status, bytes) = self.ask_of("iam", form, "POST", "/", body.as_bytes()).unwrap();
+            let text = String::from_utf8_lossy(&bytes).into_owned();
+            assert_eq!(status, 200, "{action}: {text}");
+            text
+        };
+        let before = self.rights("inf");
+        done("CreateUser", "");
+        done("PutUserPolicy", &format!("&PolicyName=role&PolicyDocument={}", encoded(policy)));
+        let key = done("CreateAccessKey", "");
+        self.rights(&before);
+        let of = |tag: &str| {
+            let (_, rest) = key.split_once(&format!("<{tag}>")).unwrap();
+            rest.split_once('<').unwrap().0.to_owned()
+        };
+        (of("AccessKeyId"), of("SecretAccessKey"))
+    }
+
+    /// From now on it looks at keys, signatures and policies.
+    pub fn looks_at_rights(&self) {
+        self.rights("0");
+    }
+
+    /// After how many questions it looks at them; the number before.
+    fn rights(&self, after: &str) -> String {
+        let (status, bytes) = self.ask("POST", "/moto-api/reset-auth", after.as_bytes()).unwrap();
+        let text = String::from_utf8_lossy(&bytes).into_owned();
+        assert_eq!(status, 200, "{text}");
+        let said: serde_json::Value = serde_json::from_str(&text).unwrap();
+        said["PREVIOUS_INITIAL_NO_AUTH_ACTION_COUNT"].as_str().unwrap().to_owned()
     }
 
     /// An object; None: there is none.

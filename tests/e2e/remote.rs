@@ -1,6 +1,12 @@
 //! Shares that are no folder (SITE.md 7): machines that read a bucket, or what a web server gives, from servers that fail in
 //! every way. The bucket is on a real S3 server, where there is one.
 
+mod faults;
+mod places;
+mod requests;
+mod roles;
+mod secrets;
+
 use super::common::publisher::{Machine, Publisher};
 use super::common::web::{Bucket, Fault, Web};
 use super::common::{mode, now, seconds, stamp, text, wait_for_or, write};
@@ -353,6 +359,14 @@ fn a_job_in_a_bucket_is_halted_resumed_collected_cancelled_and_frozen() {
         last.1 == [5, 2, 3].map(Value::from)
     })
     .unwrap_or_else(|()| panic!("{last:?}"));
+    let did = |state: &str| {
+        let has = |machine: &&Machine| {
+            let history = machine.site.json_of(&["history", request]);
+            history["attempts"].as_array().unwrap().iter().any(|attempt| attempt["state"] == state)
+        };
+        machines.iter().filter(has).count()
+    };
+    assert_eq!((did("succeeded"), did("failed")), (2, 3), "the machines' own histories say the same");
     // Few reports are read themselves: the site gets machines that nobody has installed yet.
     let list = fs::read_to_string(publisher.path("folder/machines.csv")).unwrap();
     let more: String = (0..2_000).map(|n| format!("BP05{n:04}\n")).collect();

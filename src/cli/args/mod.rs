@@ -28,10 +28,17 @@ pub use views::{
 use crate::console::theme::BUILT_IN;
 use crate::error::Exit;
 use crate::host::host_name::HostName;
+use crate::host::open::remote;
 use crate::site::ids::MachineId;
+use clap::builder::{PathBufValueParser, TypedValueParser as _};
 use clap::{Args, Parser, Subcommand};
 use std::path::PathBuf;
 use suggest::Suggested;
+
+/// A location of a kind that there is: an address that pcm does not know would else be taken for the name of a folder.
+fn known_kind(location: PathBuf) -> Result<PathBuf, String> {
+    remote::known_kind(&location.to_string_lossy()).map(|()| location)
+}
 
 /// Operator console and executor for unattended software deployment.
 ///
@@ -63,7 +70,7 @@ pub struct Global {
     pub config: Option<PathBuf>,
     /// The share that is meant (repeatable): a machine with another one refuses; what is read by site, package and
     /// simulate --file; what init writes down
-    #[arg(long, global = true, value_name = "LOCATION")]
+    #[arg(long, global = true, value_name = "LOCATION", value_parser = PathBufValueParser::new().try_map(known_kind))]
     pub share: Vec<PathBuf>,
     /// State folder
     #[arg(long, global = true, value_name = "DIR")]

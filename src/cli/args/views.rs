@@ -152,7 +152,7 @@ pub struct LogArgs {
     #[arg(short = 'v', long = "invert-match", requires = "grep")]
     pub invert: bool,
     /// No records that match it; several times: or the other
-    #[arg(long, value_name = "RE", conflicts_with = "hosts")]
+    #[arg(long, value_name = "RE")]
     pub not_grep: Vec<String>,
     /// Print only how many records there are
     #[arg(short = 'c', long = "count", conflicts_with_all = ["lines", "after", "before", "context"])]
@@ -179,19 +179,19 @@ pub struct LogArgs {
     #[arg(long, value_name = "C")]
     pub component: Vec<String>,
     /// No records of this component
-    #[arg(long, value_name = "C", conflicts_with = "hosts")]
+    #[arg(long, value_name = "C")]
     pub not_component: Vec<String>,
     /// Only records of this thread, in decimal; several times: of one of them
-    #[arg(long, value_name = "N", conflicts_with = "hosts")]
+    #[arg(long, value_name = "N")]
     pub thread: Vec<String>,
     /// No records of this thread
-    #[arg(long, value_name = "N", conflicts_with = "hosts")]
+    #[arg(long, value_name = "N")]
     pub not_thread: Vec<String>,
     /// Only records that name this request; several times: one of them
     #[arg(long, value_name = "REQUEST")]
     pub request: Vec<RequestId>,
     /// No records that name this request
-    #[arg(long, value_name = "REQUEST", conflicts_with = "hosts")]
+    #[arg(long, value_name = "REQUEST")]
     pub not_request: Vec<RequestId>,
     /// What was rotated away, too: NAME.1, NAME.lo_, NAME-20261128-140000.LOG, packed or not
     #[arg(long)]
@@ -213,7 +213,7 @@ pub struct LogArgs {
     )]
     pub serve: bool,
     /// Below each record, what the exit codes, HRESULTs and errors in it mean
-    #[arg(long, conflicts_with_all = ["count", "hosts"])]
+    #[arg(long, conflicts_with = "count")]
     pub explain_codes: bool,
     /// How records are printed
     #[arg(long, value_name = "FORMAT", value_enum, default_value = "rows")]

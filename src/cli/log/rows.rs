@@ -45,7 +45,7 @@ impl Rows {
     }
 
     /// What its codes mean, where that is wanted.
-    fn codes(&self, record: &Record) -> Vec<Explained> {
+    pub fn codes(&self, record: &Record) -> Vec<Explained> {
         let lines = record.text.iter().map(SafeText::as_str);
         if self.explains { codes::of_lines(lines, record.component.as_str()) } else { Vec::new() }
     }

@@ -14,11 +14,11 @@ use crate::log::back::{self, Last, Wanted};
 use crate::log::far::frame::{Bad, Frames, GREETING, frame};
 use crate::log::far::minutes::Minutes;
 use crate::log::far::words::{
-    Ask, Done, Hello, Line, MOST_CURSORS, MOST_LINES, Query, Said, Tell, frames_of,
+    Ask, Done, FILTERS, Hello, Line, MOST_CURSORS, MOST_LINES, Query, Said, Tell, frames_of,
 };
 use crate::log::follow::{Cursor, Event, Follower, Pace, is_packed};
 use crate::log::merge::merge;
-use crate::log::search::{Filter, Names, Search};
+use crate::log::search::{Filter, Names, Search, escape};
 use crate::log::{Record, Zoned, zoned};
 use crate::text::SafeText;
 use std::cell::{Cell, RefCell};
@@ -216,6 +216,7 @@ impl<W: Write> Serving<W> {
             now: facts::now(),
             zone: SafeText::new(zone.name()),
             files,
+            filters: FILTERS,
         };
         self.tell(&Tell::Hello(hello))
     }
@@ -494,16 +495,22 @@ fn ends(logs: &mut [Log]) -> Vec<Cursor> {
 }
 
 fn filter(query: &Query) -> std::result::Result<Filter, SafeText> {
-    let text = query.grep.as_deref().map(Search::new).transpose()?;
-    let also = query.request.as_deref().map(Search::plain).transpose()?;
-    let (text, without) = if query.invert { (None, text) } else { (text, None) };
+    let more = &query.more;
+    let escaped = |requests: &[String]| requests.iter().map(|id| escape(id)).collect::<Vec<_>>();
+    let one = |given: &Option<String>, more: &[String]| [given.as_slice(), more].concat();
+    let grep = query.grep.as_slice();
+    let (text, inverted) = if query.invert { (&[][..], grep) } else { (grep, &[][..]) };
+    let without = [inverted, &more.not_grep, &escaped(&more.not_requests)].concat();
     Ok(Filter {
-        text,
-        without,
+        text: Search::any(text)?,
+        without: Search::any(&without)?,
         level: query.level,
-        also: also.into_iter().collect(),
-        component: Names { one_of: query.component.iter().cloned().collect(), none_of: Vec::new() },
-        thread: Names::default(),
+        also: Search::any(&escaped(&one(&query.request, &more.requests)))?.into_iter().collect(),
+        component: Names {
+            one_of: one(&query.component, &more.components),
+            none_of: more.not_components.clone(),
+        },
+        thread: Names { one_of: more.threads.clone(), none_of: more.not_threads.clone() },
         since: query.since,
         until: query.until,
     })

@@ -165,10 +165,30 @@ fn check_path(path: &str) -> Result<(), String> {
 /// It is an address, and cannot be used: the end of a sentence.
 pub fn location(text: &str) -> Result<Option<PathBuf>, String> {
     if !is_remote(Path::new(text)) {
-        return Ok(None);
+        return known_kind(text).map(|()| None);
     }
     let text = text.strip_suffix('/').unwrap_or(text);
     place(text).map(|_| Some(PathBuf::from(text)))
+}
+
+/// Looks whether a location is of a kind that there is: not an address of another one.
+///
+/// # Errors
+/// The end of a sentence.
+pub fn known_kind(text: &str) -> Result<(), String> {
+    match scheme(text).filter(|_| !is_remote(Path::new(text))) {
+        Some(other) => Err(format!(
+            "{other}:// is no kind of location that pcm knows: name a folder, s3://bucket/prefix or https://host/path"
+        )),
+        None => Ok(()),
+    }
+}
+
+/// What stands before `://`. A drive has one letter, and no folder is meant by such a word.
+fn scheme(text: &str) -> Option<&str> {
+    let (scheme, _) = text.split_once("://")?;
+    let fits = |c: char| c.is_ascii_alphanumeric() || matches!(c, '+' | '-' | '.');
+    (scheme.len() > 1 && scheme.chars().all(fits)).then_some(scheme)
 }
 
 #[cfg(test)]
@@ -208,8 +228,21 @@ mod tests {
             "http://files.example.com/pcm",
             "http://127.0.0.1.example.com",
             "http://localhost",
+            "gs://bucket/prefix",
+            "az://container/prefix",
+            "S3://bucket",
+            "file:///mnt/share",
+            "ftp://host/path",
         ] {
             assert!(location(bad).is_err(), "{bad}");
+        }
+        let why = location("gs://bucket/prefix").unwrap_err();
+        assert!(
+            why.starts_with("gs:// is no kind of location") && why.contains("s3://bucket/prefix"),
+            "{why}"
+        );
+        for folder in ["/mnt/a://b", "a b://c", "c://share", "share"] {
+            assert_eq!(location(folder), Ok(None), "{folder}");
         }
         assert!(!is_read_only(Path::new("s3://pcm-site")) && !is_read_only(Path::new("/mnt/a")));
         assert!(is_read_only(Path::new("https://cdn.example.com")));

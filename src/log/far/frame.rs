@@ -45,6 +45,8 @@ pub enum Bad {
     NoMessage(SafeText),
     /// More of something than is taken.
     TooManyLines,
+    /// More sentences than an answer has.
+    TooMuchSaid,
     /// A message at a moment at which it means nothing.
     OutOfTurn(&'static str),
 }
@@ -67,6 +69,7 @@ impl fmt::Display for Bad {
             Bad::Damaged => f.write_str("it sent a message that cannot be unpacked"),
             Bad::NoMessage(why) => write!(f, "it sent a message that pcm does not know: {why}"),
             Bad::TooManyLines => f.write_str("it sent more lines at once than pcm takes"),
+            Bad::TooMuchSaid => f.write_str("it said more of its files than pcm takes"),
             Bad::OutOfTurn(what) => write!(f, "it sent {what} at the wrong moment"),
         }
     }
@@ -77,7 +80,19 @@ impl fmt::Display for Bad {
 /// # Errors
 /// It cannot be told as JSON, or is longer than any.
 pub fn frame(message: &impl Serialize) -> io::Result<Vec<u8>> {
+    packed(serde_json::to_vec(message)?)
+}
+
+/// The same where it can be taken as well: None where it would unpack to more than that.
+///
+/// # Errors
+/// As [`frame`].
+pub fn frame_within(message: &impl Serialize) -> io::Result<Option<Vec<u8>>> {
     let json = serde_json::to_vec(message)?;
+    if json.len() as u64 > MAX_PLAIN { Ok(None) } else { packed(json).map(Some) }
+}
+
+fn packed(json: Vec<u8>) -> io::Result<Vec<u8>> {
     let (letter, body) = if json.len() < WORTH_IT {
         (PLAIN, json)
     } else {

@@ -3,7 +3,9 @@
 
 use super::frame::{Bad, Frames, frame};
 use super::minutes::Minutes;
-use super::words::{Ask, Done, Hello, Line, Lines, MOST_CURSORS, MOST_LINES, PAGE, Query, Said, Tell};
+use super::words::{
+    Ask, Done, Hello, Line, Lines, MOST_CURSORS, MOST_LINES, PAGE, Query, Said, Tell, shortened,
+};
 use crate::log::Record;
 use crate::log::follow::Cursor;
 use crate::text::SafeText;
@@ -11,6 +13,10 @@ use std::io;
 
 /// More bytes of lines than this are not held until their places come.
 const MOST_HELD: usize = 64 << 20;
+/// Of so many files something is said in one answer.
+const MOST_SAID: usize = 1_000;
+/// So many bytes of a sentence of another machine are told, and of a name.
+const SENTENCE: usize = 500;
 
 /// What a host told.
 #[derive(Debug, Clone, PartialEq)]
@@ -44,10 +50,18 @@ pub struct Hearing {
     cursors: Vec<Cursor>,
     /// Something of the answer was told.
     begun: bool,
-    /// Lines whose places are still to come, and how many bytes they have.
-    held: (Vec<Record>, usize),
-    /// Lines of this answer so far.
-    told: usize,
+    /// Lines whose places are still to come.
+    held: Vec<Record>,
+    /// What came of this answer so far.
+    told: Told,
+}
+
+/// How much came of an answer.
+#[derive(Debug, Default)]
+struct Told {
+    lines: usize,
+    bytes: usize,
+    said: usize,
 }
 
 impl Hearing {
@@ -60,8 +74,8 @@ impl Hearing {
             asked: false,
             cursors: Vec::new(),
             begun: false,
-            held: (Vec::new(), 0),
-            told: 0,
+            held: Vec::new(),
+            told: Told::default(),
         }
     }
 
@@ -78,7 +92,7 @@ impl Hearing {
         let id = self.query.id + 1;
         self.query = Query { id, ..query };
         (self.asked, self.begun) = (true, false);
-        (self.held, self.told) = ((Vec::new(), 0), 0);
+        (self.held, self.told) = (Vec::new(), Told::default());
         self.cursors.clone_from(&self.query.from);
         frame(&Ask::Query(Box::new(self.query.clone())))
     }
@@ -88,7 +102,7 @@ impl Hearing {
         self.frames = Frames::of_teller();
         (self.greeted, self.asked) = (false, false);
         // They come again.
-        (self.held, self.told) = ((Vec::new(), 0), 0);
+        (self.held, self.told) = (Vec::new(), Told::default());
     }
 
     /// What to send after [`Heard::Hello`] of another connection: the rest of the same query.
@@ -130,7 +144,8 @@ impl Hearing {
             if std::mem::replace(&mut self.greeted, true) {
                 return Err(Bad::OutOfTurn("a second greeting"));
             }
-            return Ok(Some(Heard::Hello(hello)));
+            let [pcm, host, zone] = [hello.pcm, hello.host, hello.zone].map(short);
+            return Ok(Some(Heard::Hello(Hello { pcm, host, zone, ..hello })));
         }
         if !self.greeted || !self.asked {
             return Err(Bad::OutOfTurn("an answer"));
@@ -145,19 +160,22 @@ impl Hearing {
                 if !is_now(id) {
                     return Ok(None);
                 }
-                let (held, bytes) = &mut self.held;
-                let texts = lines.iter().map(Line::size).sum::<usize>();
-                *bytes = bytes.saturating_add(texts);
-                self.told = self.told.saturating_add(lines.len());
-                if !self.query.follow && self.told > self.query.lines
+                let Told { lines: count, bytes, .. } = &mut self.told;
+                *bytes = bytes.saturating_add(lines.iter().map(Line::size).sum());
+                *count = count.saturating_add(lines.len());
+                if !self.query.follow && *count > self.query.lines
                     || lines.len() > PAGE
                     || cursors.len() > MOST_CURSORS
-                    || held.len() > MOST_LINES
+                    || self.held.len() > MOST_LINES
                     || *bytes > MOST_HELD
                 {
                     return Err(Bad::TooManyLines);
                 }
-                held.extend(lines.into_iter().map(Record::from));
+                if self.query.follow && !more {
+                    // It has no end, and what was shown is not held.
+                    *bytes = 0;
+                }
+                self.held.extend(lines.into_iter().map(Record::from));
                 (!more).then(|| {
                     self.begun = true;
                     for cursor in cursors {
@@ -166,12 +184,18 @@ impl Hearing {
                     }
                     let surplus = self.cursors.len().saturating_sub(MOST_CURSORS);
                     self.cursors.drain(..surplus);
-                    let (records, _) = std::mem::take(&mut self.held);
-                    Heard::Lines(records)
+                    Heard::Lines(std::mem::take(&mut self.held))
                 })
             }
-            Tell::Gap(Said { id, file, message }) => is_now(id).then_some(Heard::Gap(file, message)),
-            Tell::Problem(Said { id, file, message }) => is_now(id).then_some(Heard::Problem(file, message)),
+            Tell::Gap(said) if is_now(said.id) => {
+                let (file, message) = self.said(said)?;
+                Some(Heard::Gap(file, message))
+            }
+            Tell::Problem(said) if is_now(said.id) => {
+                let (file, message) = self.said(said)?;
+                Some(Heard::Problem(file, message))
+            }
+            Tell::Gap(_) | Tell::Problem(_) => None,
             Tell::Counts(id, minutes) => {
                 if !minutes.is_sound() {
                     return Err(Bad::TooManyLines);
@@ -180,7 +204,21 @@ impl Hearing {
             }
             Tell::Done(Done { id, older, .. }) => is_now(id).then_some(Heard::Done(older)),
             // What it cannot even read has no number.
-            Tell::Refused(id, why) => (is_now(id) || id == 0).then_some(Heard::Refused(why)),
+            Tell::Refused(id, why) => (is_now(id) || id == 0).then(|| Heard::Refused(short(why))),
         })
     }
+
+    /// A sentence about a file: of one answer as many as it may have files.
+    fn said(&mut self, said: Said) -> Result<(SafeText, SafeText), Bad> {
+        self.told.said += 1;
+        if self.told.said > MOST_SAID && !self.query.follow {
+            return Err(Bad::TooMuchSaid);
+        }
+        Ok((short(said.file), short(said.message)))
+    }
+}
+
+/// What another machine says, as long as a sentence may be.
+fn short(said: SafeText) -> SafeText {
+    if said.as_str().len() > SENTENCE { shortened(said.as_str(), SENTENCE, 0) } else { said }
 }

@@ -4,10 +4,11 @@
 use super::frame::{Bad, Frames, GREETING, MAX_TELL, frame};
 use super::hear::{Heard, Hearing};
 use super::minutes::Minutes;
-use super::words::{Ask, Done, Hello, Line, PAGE, PAGE_BYTES, Query, Said, Tell, frames_of};
+use super::words::{Ask, Done, FILTERS, Hello, Line, More, PAGE, PAGE_BYTES, Query, Said, Tell, frames_of};
 use crate::log::follow::Cursor;
 use crate::log::tests::{at, read};
 use crate::log::{Level, Record};
+use crate::text::SafeText;
 use proptest::prelude::*;
 use std::collections::HashMap;
 
@@ -18,6 +19,7 @@ fn hello() -> Tell {
         now: at("2026-11-24T10:00:00Z"),
         zone: "UTC".into(),
         files: vec![("PACMAN.LOG".into(), 7)],
+        filters: FILTERS,
     })
 }
 
@@ -191,7 +193,78 @@ fn what_is_no_pcm_is_refused_in_words() {
     let body = packer.finish().unwrap();
     let bomb = [&b"z"[..], &u32::try_from(body.len()).unwrap().to_be_bytes(), &body].concat();
     assert!(with(&bomb).contains("cannot be unpacked"), "{} bytes", bomb.len());
-    assert_eq!(Bad::NoFrame, Bad::NoFrame);
+}
+
+/// A host that means ill: what is held of it has an end, and it is told why nothing more is read.
+#[test]
+fn a_host_that_sends_more_than_anybody_asked_for_is_bounded_and_says_so() {
+    let asked = |lines| {
+        let mut hearing = Hearing::new();
+        greet(&mut hearing);
+        hearing.ask(Query { lines, ..Query::default() }).unwrap();
+        hearing
+    };
+    let ends = |hearing: &mut Hearing, told: &Tell| {
+        let frame = frame(told).unwrap();
+        for _ in 0..200_000 {
+            hearing.push(&frame);
+            if let Err(bad) = hearing.next() {
+                return bad.to_string();
+            }
+        }
+        panic!("it goes on and on")
+    };
+    let said = |message: &str| Said { id: 1, file: "x.log".into(), message: SafeText::new(message) };
+    let one = |line: Line, more| {
+        Tell::Lines(super::words::Lines { id: 1, lines: vec![line], cursors: Vec::new(), more })
+    };
+    // Its names are as long as its texts may be.
+    let long = Record { component: SafeText::of("c".repeat(4 << 20)), ..records(0..1).remove(0) };
+    for (told, why) in [
+        (one(lines(0..1).remove(0), false), "more lines"),
+        (one(lines(0..1).remove(0), true), "more lines"),
+        (one(long.into(), true), "more lines"),
+        (Tell::Gap(said("it was cut")), "more of its files"),
+        (Tell::Problem(said("it cannot be read")), "more of its files"),
+        (
+            Tell::Counts(
+                1,
+                serde_json::from_str(r#"{"step_s":7,"stretches":{},"untimed":{"n":0,"e":0,"w":0}}"#).unwrap(),
+            ),
+            "more lines",
+        ),
+        (hello(), "a second greeting"),
+    ] {
+        let bad = ends(&mut asked(2_000), &told);
+        assert!(bad.contains(why), "{bad}");
+    }
+    // A sentence of it is no longer than one.
+    let mut hearing = asked(1);
+    hearing.push(&frame(&Tell::Problem(said(&"no ".repeat(1_000)))).unwrap());
+    hearing.push(&frame(&Tell::Refused(1, SafeText::of("no ".repeat(1_000)))).unwrap());
+    let Ok(Some(Heard::Problem(_, message))) = hearing.next() else { unreachable!("it was sent") };
+    let Ok(Some(Heard::Refused(why))) = hearing.next() else { unreachable!("it was sent") };
+    for text in [message, why] {
+        assert!(text.as_str().len() < 600 && text.as_str().contains("<cut: "), "{text}");
+    }
+}
+
+#[test]
+fn a_pcm_that_does_not_know_a_filter_is_not_asked_for_it() {
+    let mut query = Query { grep: Some("x".into()), component: Some("a".into()), ..Query::default() };
+    let Tell::Hello(new) = hello() else { unreachable!("a greeting") };
+    let mut said = serde_json::to_value(&new).unwrap();
+    said.as_object_mut().unwrap().remove("filters");
+    let old: Hello = serde_json::from_value(said).unwrap();
+    assert_eq!((old.unknown(&query), new.unknown(&query)), (vec![], vec![]));
+    let words = serde_json::to_value(&query).unwrap();
+    assert!(words.get("more").is_none(), "an older pcm reads it: {words}");
+    query.more = More { threads: vec!["7".into()], not_grep: vec!["y".into()], ..More::default() };
+    assert_eq!((old.unknown(&query), new.unknown(&query)), (vec!["--not-grep", "--thread"], vec![]));
+    // What this one does not know itself is refused, not left out.
+    for strange in [r#"{"query":{"lines":1,"later":true}}"#, r#"{"query":{"more":{"later":[]}}}"#] {
+        assert!(serde_json::from_str::<Ask>(strange).unwrap_err().to_string().contains("later"));
+    }
 }
 
 /// Text that cannot be packed.
@@ -231,6 +304,27 @@ fn a_page_stays_within_its_bytes_and_says_what_it_left_out() {
             assert!(text.starts_with(kept));
             assert_eq!(kept.len() + missing, text.len(), "the true count: {told}");
         }
+    }
+}
+
+/// Records that pack well are longer than anybody takes before they are too long for the line.
+#[test]
+fn long_records_that_pack_well_arrive() {
+    let many_lines = "\n".repeat(50_000);
+    for (n, text) in [(40, "a".repeat(250_000)), (60, many_lines)] {
+        let one = Line::from(records(0..1).remove(0));
+        let text: Vec<SafeText> = text.lines().map(SafeText::new).collect();
+        let record = Record { text, ..Record::from(one) };
+        let page: Vec<Line> = (0..n).map(|_| record.clone().into()).collect();
+        let mut hearing = Hearing::new();
+        greet(&mut hearing);
+        hearing.ask(Query { lines: PAGE, ..Query::default() }).unwrap();
+        for frame in frames_of(1, page, Vec::new()).unwrap() {
+            assert!(frame.len() <= PAGE_BYTES, "{}", frame.len());
+            hearing.push(&frame);
+        }
+        let Some(Heard::Lines(records)) = hearing.next().unwrap() else { unreachable!("lines were sent") };
+        assert_eq!(records.len(), n);
     }
 }
 

@@ -1,7 +1,7 @@
 //! What two pcm say to each other of logs. The side that tells begins with [`Hello`], and answers each [`Query`] until another
 //! one comes.
 
-use super::frame::frame;
+use super::frame::frame_within;
 use super::minutes::Minutes;
 use crate::clock::Wall;
 use crate::log::follow::Cursor;
@@ -23,6 +23,9 @@ pub const MOST_CURSORS: usize = 64;
 /// So many bytes of one record are told, tried one after the other until the message is short enough.
 const CUTS: [usize; 6] = [usize::MAX, 16 << 10, 4 << 10, 1 << 10, 256, 64];
 
+/// Which filters this pcm obeys, as [`Hello::filters`] says it: 1 those of [`More`].
+pub const FILTERS: u32 = 1;
+
 /// Who tells.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Hello {
@@ -36,6 +39,16 @@ pub struct Hello {
     pub zone: SafeText,
     /// Its log files, with their sizes in bytes.
     pub files: Vec<(SafeText, u64)>,
+    /// Which filters it obeys ([`FILTERS`]); 0: not those of [`More`], which it would not even notice.
+    #[serde(default)]
+    pub filters: u32,
+}
+
+impl Hello {
+    /// The flags of a query that the pcm there would not obey.
+    pub fn unknown(&self, query: &Query) -> Vec<&'static str> {
+        if self.filters < FILTERS { query.more.flags() } else { Vec::new() }
+    }
 }
 
 /// What is asked.
@@ -48,9 +61,10 @@ pub enum Ask {
     Cancel,
 }
 
-/// The records that are wanted: the flags of `pcm log`, its times as instants of the clock there.
+/// The records that are wanted: the flags of `pcm log`, its times as instants of the clock there. What is not known is refused:
+/// a filter that is not obeyed would tell too much.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[serde(default)]
+#[serde(default, deny_unknown_fields)]
 pub struct Query {
     /// What answers carry.
     pub id: u64,
@@ -62,12 +76,15 @@ pub struct Query {
     /// `--level`
     #[serde(skip_serializing_if = "Option::is_none")]
     pub level: Option<Level>,
-    /// `--component`
+    /// `--component`, given once.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub component: Option<String>,
-    /// `--request`
+    /// `--request`, given once.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub request: Option<String>,
+    /// Filters that came later.
+    #[serde(skip_serializing_if = "More::is_empty")]
+    pub more: More,
     /// Not before.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub since: Option<Wall>,
@@ -84,6 +101,54 @@ pub struct Query {
     pub from: Vec<Cursor>,
     /// The direction of a page.
     pub back: bool,
+}
+
+/// Filters that a pcm obeys whose [`Hello`] says so. Of each kind one is enough; none of those that begin with `not` may hold.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct More {
+    /// `--not-grep`
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub not_grep: Vec<String>,
+    /// `--component`, given several times.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub components: Vec<String>,
+    /// `--not-component`
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub not_components: Vec<String>,
+    /// `--thread`
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub threads: Vec<String>,
+    /// `--not-thread`
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub not_threads: Vec<String>,
+    /// `--request`, given several times.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub requests: Vec<String>,
+    /// `--not-request`
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub not_requests: Vec<String>,
+}
+
+impl More {
+    /// There is none of them.
+    pub fn is_empty(&self) -> bool {
+        self.flags().is_empty()
+    }
+
+    /// The flags that they were given with.
+    pub fn flags(&self) -> Vec<&'static str> {
+        let all = [
+            ("--not-grep", &self.not_grep),
+            ("more than one --component", &self.components),
+            ("--not-component", &self.not_components),
+            ("--thread", &self.threads),
+            ("--not-thread", &self.not_threads),
+            ("more than one --request", &self.requests),
+            ("--not-request", &self.not_requests),
+        ];
+        all.into_iter().filter(|(_, given)| !given.is_empty()).map(|(flag, _)| flag).collect()
+    }
 }
 
 /// What is told.
@@ -226,9 +291,10 @@ impl From<Line> for Record {
 }
 
 impl Line {
-    /// The bytes of its text.
+    /// The bytes of its text and of its names.
     pub fn size(&self) -> usize {
-        self.text.iter().map(|line| line.as_str().len()).sum()
+        let names = [&self.file, &self.component, &self.thread, &self.source, &self.time_text];
+        names.into_iter().chain(&self.text).map(|text| text.as_str().len()).sum()
     }
 
     /// The same with at most so many bytes of text, and of each name.
@@ -242,8 +308,10 @@ impl Line {
         }
         let (mut room, mut kept) = (most, 0);
         for line in &self.text {
-            let len = line.as_str().len();
+            // The end of the line before it counts: empty lines are something, too.
+            let len = line.as_str().len() + usize::from(kept > 0);
             if len > room {
+                room = room.saturating_sub(usize::from(kept > 0));
                 break;
             }
             room -= len;
@@ -274,10 +342,13 @@ fn whole_len(text: &str) -> u64 {
     (text.len() as u64).saturating_add(missing)
 }
 
-fn shortened(text: &str, most: usize, after: u64) -> SafeText {
+pub(super) fn shortened(text: &str, most: usize, after: u64) -> SafeText {
     let (text, missing) = parts(text);
     let kept = &text[..text.floor_char_boundary(most)];
     let gone = ((text.len() - kept.len()) as u64).saturating_add(missing).saturating_add(after);
+    if gone == 0 {
+        return SafeText::new(text);
+    }
     SafeText::of(format!("{kept}{CUT}{gone}{CUT_END}"))
 }
 
@@ -298,7 +369,7 @@ pub fn frames_of(id: u64, lines: Vec<Line>, cursors: Vec<Cursor>) -> io::Result<
         let mut whole = None;
         for most in CUTS {
             message.lines = message.lines.iter().map(|line| line.cut(most)).collect();
-            let frame = frame(&Tell::Lines(message.clone()))?;
+            let Some(frame) = frame_within(&Tell::Lines(message.clone()))? else { continue };
             if frame.len() <= PAGE_BYTES || most == CUTS[CUTS.len() - 1] {
                 whole = Some(frame);
                 break;

@@ -3,6 +3,7 @@
 
 mod names;
 mod one;
+mod patience;
 mod show;
 mod together;
 
@@ -15,8 +16,9 @@ use crate::host::threads;
 use crate::log::Level;
 use crate::log::far::hear::Heard;
 use crate::log::far::minutes::Minutes;
-use crate::log::far::words::{MOST_LINES, PAGE, Query};
+use crate::log::far::words::{MOST_LINES, More, PAGE, Query};
 use crate::log::search::joined;
+use crate::site::ids::RequestId;
 use crate::text::{SafeText, gathered};
 use names::Host;
 use one::{How, NAMED_AFTER, News};
@@ -32,9 +34,10 @@ use together::Together;
 const BEFORE: usize = 20;
 /// What comes within so long is put in order.
 const STEP: Duration = Duration::from_millis(250);
-/// On a terminal, what has come is shown after so long, if nothing more came for a moment.
-const PATIENCE: Duration = Duration::from_millis(700);
-const MOMENT: Duration = Duration::from_millis(250);
+/// On a terminal, what has come is shown after so long, if no lines came for a moment; and after [`AT_LAST`] whoever may come next.
+const PATIENCE: Duration = Duration::from_millis(600);
+const MOMENT: Duration = Duration::from_millis(200);
+const AT_LAST: Duration = Duration::from_millis(900);
 /// What cannot be read is said after so long, with all that is the same.
 const GATHERED: Duration = Duration::from_millis(500);
 /// So many different reasons of one host are told.
@@ -63,7 +66,7 @@ pub fn run(app: &App, args: &LogArgs) -> Result<Exit> {
     let told = start(&hosts, how)?;
     let all = All {
         app,
-        show: Show::new(app, &hosts),
+        show: Show::new(app, &hosts, args.explain_codes),
         together: Together::new(hosts.len()),
         states: hosts.iter().map(|_| State::default()).collect(),
         hosts,
@@ -77,15 +80,14 @@ pub fn run(app: &App, args: &LogArgs) -> Result<Exit> {
 
 fn how(app: &App, args: &LogArgs) -> Result<How> {
     let filter = filter(app, args)?;
-    // The pcm over there may be one that knows no more.
-    if let Some(flag) = several(args) {
-        return Err(wrong(format!("--hosts takes one {flag}"), "Name one, or put all into --grep"));
-    }
     let program =
         ssh::program().map_err(|why| wrong(why, "Set it to a program and its options, or to nothing"))?;
     let words = one::words(&args.files, args.rotated)
         .map_err(|why| wrong(format!("{why} and cannot be sent"), "Write it in UTF-8"))?;
     let usual = if args.follow { BEFORE } else { PAGE };
+    let texts = |ids: &[RequestId]| ids.iter().map(ToString::to_string).collect::<Vec<_>>();
+    let ((component, components), (request, requests)) =
+        (one_or_more(args.component.clone()), one_or_more(texts(&args.request)));
     let query = Query {
         grep: joined(&args.grep),
         invert: args.invert,
@@ -95,11 +97,21 @@ fn how(app: &App, args: &LogArgs) -> Result<How> {
             LevelArg::Warning => Level::Warning,
             LevelArg::Error => Level::Error,
         }),
-        component: args.component.first().cloned(),
-        request: args.request.first().map(ToString::to_string),
+        component,
+        request,
+        more: More {
+            not_grep: args.not_grep.clone(),
+            components,
+            not_components: args.not_component.clone(),
+            threads: args.thread.clone(),
+            not_threads: args.not_thread.clone(),
+            requests,
+            not_requests: texts(&args.not_request),
+        },
         since: filter.since,
         until: filter.until,
-        lines: if args.count { 0 } else { args.lines.unwrap_or(usual) },
+        // Where none is shown, one says whether there are any.
+        lines: if args.count { 0 } else { args.lines.unwrap_or(usual).max(usize::from(!args.follow)) },
         counts: args.count,
         follow: args.follow,
         ..Query::default()
@@ -107,10 +119,9 @@ fn how(app: &App, args: &LogArgs) -> Result<How> {
     Ok(How { program, words, query })
 }
 
-/// The flag that is given several times and may be given once.
-fn several(args: &LogArgs) -> Option<&'static str> {
-    let given = [("--component", args.component.len()), ("--request", args.request.len())];
-    given.into_iter().find(|(_, times)| *times > 1).map(|(flag, _)| flag)
+/// One alone is said as any pcm knows it.
+fn one_or_more(mut given: Vec<String>) -> (Option<String>, Vec<String>) {
+    if given.len() > 1 { (None, given) } else { (given.pop(), Vec::new()) }
 }
 
 /// Asks all of them, so many at once.
@@ -147,7 +158,9 @@ fn start(hosts: &[Host], how: How) -> Result<Receiver<(usize, News)>> {
 struct State {
     begun: Option<Instant>,
     greeted: bool,
-    /// That it does not greet was said.
+    /// Something of what was asked came.
+    told: bool,
+    /// That it is late was said.
     named: bool,
     /// Its connection was cut, which was said.
     cut: bool,
@@ -157,6 +170,46 @@ struct State {
     counts: Option<Minutes>,
     /// So much of it could not be read.
     problems: usize,
+}
+
+/// When what has come is shown to somebody who looks at it.
+struct Page {
+    began: Instant,
+    /// When lines came last.
+    newest: Instant,
+    /// When those that have come and were not shown are shown at last; None: there are none.
+    due: Option<Instant>,
+    is_shown: bool,
+}
+
+impl Page {
+    fn new(now: Instant) -> Page {
+        Page { began: now, newest: now, due: None, is_shown: false }
+    }
+
+    fn take(&mut self, now: Instant) {
+        self.newest = now;
+        let first = (self.began + AT_LAST).max(now + MOMENT);
+        self.due.get_or_insert(if self.is_shown { now + AT_LAST } else { first });
+    }
+
+    fn shown(&mut self) {
+        (self.due, self.is_shown) = (None, true);
+    }
+
+    /// Whether what there is makes a page: more may come, but not at once, or it was waited for long enough. Only lines count: a
+    /// host that says that it is looking holds nobody up.
+    fn is_time(&self, now: Instant) -> bool {
+        let quiet = now.saturating_duration_since(self.newest) >= MOMENT;
+        let may = self.is_shown || now.saturating_duration_since(self.began) >= PATIENCE;
+        self.due.is_some_and(|due| now >= due || quiet && may)
+    }
+
+    /// How long what comes is waited for until that is looked at again.
+    fn step(&self, now: Instant) -> Duration {
+        self.due
+            .map_or(MOMENT, |due| due.saturating_duration_since(now).clamp(Duration::from_millis(1), MOMENT))
+    }
 }
 
 struct All<'a> {
@@ -176,30 +229,36 @@ struct All<'a> {
 impl All<'_> {
     fn once(mut self, told: &Receiver<(usize, News)>, args: &LogArgs) -> Result<Exit> {
         let last = args.lines.unwrap_or(PAGE);
-        let began = Instant::now();
-        let (mut newest, mut is_shown) = (began, false);
+        let pages = self.app.out.width.is_some() && !self.app.out.json;
+        let mut page = Page::new(Instant::now());
         while self.states.iter().any(|state| !state.is_over) {
-            match told.recv_timeout(MOMENT) {
+            match told.recv_timeout(page.step(Instant::now())) {
                 Ok((host, news)) => {
-                    newest = Instant::now();
+                    let lines = matches!(&news, News::Heard(Heard::Lines(records)) if !records.is_empty());
                     self.hear(host, news)?;
                     self.together.keep(last);
+                    if lines {
+                        page.take(Instant::now());
+                    }
                 }
                 Err(RecvTimeoutError::Timeout) => {}
                 Err(RecvTimeoutError::Disconnected) => break,
             }
             self.name_the_late();
             // Somebody looks at it: those that are late hold nobody up. In a pipe the order of all counts.
-            let is_time = is_shown || began.elapsed() >= PATIENCE && newest.elapsed() >= MOMENT;
-            if self.app.out.width.is_some() && !self.app.out.json && is_time && !self.together.is_empty() {
-                if is_shown {
+            if pages && page.is_time(Instant::now()) && !self.together.is_empty() {
+                if page.is_shown {
                     self.app.out.text("-- later --\n")?;
                 } else {
                     self.say_clocks();
                 }
-                is_shown = true;
+                page.shown();
                 self.print(Some(last))?;
             }
+        }
+        let is_shown = page.is_shown;
+        if is_shown && !self.together.is_empty() {
+            self.app.out.text("-- later --\n")?;
         }
         if !is_shown {
             self.say_clocks();
@@ -247,6 +306,7 @@ impl All<'_> {
                 }
             }
             News::Heard(Heard::Lines(records)) => {
+                self.states[host].told = true;
                 self.found |= !records.is_empty();
                 self.together.take(host, records);
             }
@@ -271,10 +331,11 @@ impl All<'_> {
                 if !std::mem::replace(&mut self.states[host].cut, true) {
                     self.say(host, &format!("{why}; it is tried again"));
                 }
-                self.states[host].greeted = true;
+                (self.states[host].greeted, self.states[host].told) = (true, true);
             }
             News::GivenUp(why) => {
-                self.states[host].is_over = true;
+                // However much it said before, this is said.
+                (self.states[host].is_over, self.states[host].problems) = (true, 0);
                 self.is_unread(host, why);
             }
         }
@@ -321,23 +382,25 @@ impl All<'_> {
         }
     }
 
-    /// Those that have not greeted for so long that somebody may wonder.
+    /// Those of which nothing came for so long that somebody may wonder.
     fn name_the_late(&mut self) {
         self.name_the_unread();
         let is_late = |state: &State| {
-            !state.greeted
+            !state.told
                 && !state.named
                 && !state.is_over
                 && state.begun.is_some_and(|begun| begun.elapsed() >= NAMED_AFTER)
         };
-        let late: Vec<usize> = (0..self.hosts.len()).filter(|host| is_late(&self.states[*host])).collect();
-        if late.is_empty() {
-            return;
+        let late = (0..self.hosts.len()).filter(|host| is_late(&self.states[*host]));
+        let (busy, silent): (Vec<_>, Vec<_>) = late.partition(|host| self.states[*host].greeted);
+        for (hosts, what) in
+            [(silent, "no answer yet"), (busy, "it is there, and nothing of its logs came yet")]
+        {
+            hosts.iter().for_each(|host| self.states[*host].named = true);
+            if !hosts.is_empty() {
+                self.show.note(&self.names(hosts.into_iter()), what);
+            }
         }
-        for host in &late {
-            self.states[*host].named = true;
-        }
-        self.show.note(&self.names(late.into_iter()), "no answer yet");
     }
 
     fn say_clock(&self, host: usize) {
@@ -398,4 +461,40 @@ fn clock_words(fast: i64) -> String {
     let by = crate::text::duration(Duration::from_secs(fast.unsigned_abs()));
     let how = if fast > 0 { "fast" } else { "slow" };
     format!("its clock is {by} {how}; rows show its times by the clock here")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const fn ms(milliseconds: u64) -> Duration {
+        Duration::from_millis(milliseconds)
+    }
+
+    #[test]
+    fn a_page_is_shown_within_a_second_whoever_is_still_to_come() {
+        let began = Instant::now();
+        // All have come, and nobody else for a moment.
+        let mut page = Page::new(began);
+        page.take(began + ms(300));
+        assert!(!page.is_time(began + ms(599)) && page.is_time(began + ms(600)));
+        // One after the other.
+        let mut page = Page::new(began);
+        (1..=8).for_each(|n| page.take(began + ms(n * 100)));
+        assert!(!page.is_time(began + ms(850)) && page.is_time(began + ms(900)));
+        assert_eq!((page.step(began), page.step(began + ms(850))), (MOMENT, ms(50)));
+        // Those that are late stand together where they come together.
+        page.shown();
+        assert!(!page.is_time(began + ms(9_000)));
+        page.take(began + ms(10_000));
+        page.take(began + ms(10_050));
+        assert!(!page.is_time(began + ms(10_200)) && page.is_time(began + ms(10_250)));
+        (1..=9).for_each(|n| page.take(began + ms(10_000 + n * 100)));
+        assert!(page.is_time(began + ms(10_900)), "those that come without a pause do not keep the others");
+        // Where the first ones are late, too.
+        let mut page = Page::new(began);
+        assert!(!page.is_time(began + ms(3_000)));
+        page.take(began + ms(3_000));
+        assert!(!page.is_time(began + ms(3_100)) && page.is_time(began + ms(3_200)));
+    }
 }

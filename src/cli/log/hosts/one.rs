@@ -2,6 +2,7 @@
 //! waited for, so that whoever reads slowly slows down who writes.
 
 use super::names::Host;
+use super::patience::{Patience, is_greeting};
 use crate::clock::Wall;
 use crate::error::Result;
 use crate::host::ssh::{self, For, Meaning};
@@ -9,7 +10,7 @@ use crate::host::terminal::Ended;
 use crate::host::{facts, threads};
 use crate::log::far::hear::{Heard, Hearing};
 use crate::log::far::words::Query;
-use crate::text::{SafeText, duration};
+use crate::text::SafeText;
 use chrono::TimeDelta;
 use std::io::{Read, Write as _};
 use std::process::ChildStdin;
@@ -18,10 +19,6 @@ use std::time::{Duration, Instant};
 
 /// A host that has not greeted after so long is named; ssh itself gives up sooner where nobody takes the connection.
 pub const NAMED_AFTER: Duration = Duration::from_millis(4_500);
-/// A host that has not greeted after so long is given up.
-const GREETS_WITHIN: Duration = Duration::from_secs(10);
-/// One that has greeted gives a sign every two seconds.
-const SILENCE: Duration = Duration::from_secs(20);
 /// After a cut it is tried again after so long, then after longer and longer.
 const FIRST_AGAIN: Duration = Duration::from_secs(1);
 const LAST_AGAIN: Duration = Duration::from_secs(30);
@@ -132,7 +129,7 @@ impl Asking<'_> {
         if let Err(e) = reading {
             return cannot(e);
         }
-        let (mut limit, mut heard_at) = (GREETS_WITHIN, Instant::now());
+        let mut patience = Patience::new(self.how.query.follow, Instant::now());
         loop {
             loop {
                 let heard = match self.hearing.next() {
@@ -140,20 +137,19 @@ impl Asking<'_> {
                     Ok(None) => break,
                     Err(bad) => return End::Never(SafeText::new(&bad.to_string())),
                 };
-                limit = SILENCE;
+                let greets = is_greeting(&heard);
                 if let Some(end) = self.on(heard, &mut stdin) {
                     return end;
                 }
+                // Whoever shows it may have made it wait.
+                patience.hear(greets, Instant::now());
             }
-            match pieces.recv_timeout(limit.saturating_sub(heard_at.elapsed())) {
+            match pieces.recv_timeout(patience.left(Instant::now())) {
                 Ok(piece) => {
                     self.hearing.push(&piece);
-                    heard_at = Instant::now();
+                    patience.spoke();
                 }
-                Err(RecvTimeoutError::Timeout) => {
-                    let late = format!("nothing came within {}", duration(limit));
-                    return End::Cut(SafeText::of(late));
-                }
+                Err(RecvTimeoutError::Timeout) => return End::Cut(patience.words(Instant::now())),
                 Err(RecvTimeoutError::Disconnected) => return self.ended(&talk.finish()),
             }
         }
@@ -162,6 +158,14 @@ impl Asking<'_> {
     fn on(&mut self, heard: Heard, stdin: &mut ChildStdin) -> Option<End> {
         let told = match heard {
             Heard::Hello(hello) => {
+                let unknown = hello.unknown(&self.how.query);
+                if !unknown.is_empty() {
+                    let flags = unknown.join(", ");
+                    return Some(End::Never(SafeText::of(format!(
+                        "pcm {} there does not know {flags}: use the same version on both, or leave it out",
+                        hello.pcm
+                    ))));
+                }
                 let fast = fast(hello.now, facts::now());
                 if self.tell.send((self.number, News::There(fast))).is_err() {
                     return Some(End::Unheard);

@@ -7,6 +7,7 @@ use crate::cli::App;
 use crate::clock::Wall;
 use crate::error::{Exit, Failure, Result};
 use crate::log::Record;
+use crate::log::codes::Explained;
 use crate::log::far::minutes::Minutes;
 use crate::text::SafeText;
 use serde::Serialize;
@@ -26,6 +27,9 @@ struct Row<'a> {
     at: Option<u64>,
     /// By how many seconds the clock there is fast.
     skew_s: i64,
+    /// `--explain-codes`
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    codes: Vec<Explained>,
 }
 
 /// Lines of a host may be missing here.
@@ -85,8 +89,9 @@ pub struct Show<'a> {
 }
 
 impl<'a> Show<'a> {
-    pub fn new(app: &'a App, hosts: &[Host]) -> Show<'a> {
+    pub fn new(app: &'a App, hosts: &[Host], explains: bool) -> Show<'a> {
         let mut rows = Rows::new(app.zone.clone(), app.out.width.is_some());
+        rows.explains = explains;
         rows.hosts = hosts.iter().map(|host| host.name.len()).max().unwrap_or(0).clamp(1, WIDEST);
         Show { app, rows, files: BTreeSet::new(), begun: false }
     }
@@ -105,7 +110,8 @@ impl<'a> Show<'a> {
         for one in placed {
             let host = hosts[one.host].name.as_str();
             if self.app.out.json {
-                let row = Row { host, record: &one.record, at: one.record.at, skew_s: one.fast_s };
+                let codes = self.rows.codes(&one.record);
+                let row = Row { host, record: &one.record, at: one.record.at, skew_s: one.fast_s, codes };
                 text.push_str(&serde_json::to_string(&row).map_err(unprintable)?);
                 text.push('\n');
                 continue;

@@ -4,7 +4,7 @@
 use super::guard::{Connector, Said};
 use super::{Access, Place, place};
 use crate::host::open::{self, OpenError};
-use crate::host::threads;
+use crate::host::{process, threads};
 use object_store::aws::{AmazonS3, AmazonS3Builder, AwsCredential};
 use object_store::http::HttpBuilder;
 use object_store::{BackoffConfig, ClientOptions, ObjectStore, RetryConfig, StaticCredentialProvider};
@@ -132,6 +132,7 @@ pub(super) fn make(location: &Path, access: &Access) -> Result<Connection, Strin
     let options = ClientOptions::new().with_allow_http(true);
     let (store, lists, prefix): (Arc<dyn ObjectStore>, Option<Arc<AmazonS3>>, &str) = match place {
         Place::Bucket(bucket, prefix) => {
+            process::leave_no_core();
             let mut builder = AmazonS3Builder::new()
                 .with_bucket_name(bucket)
                 .with_region(&access.region)

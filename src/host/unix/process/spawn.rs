@@ -22,6 +22,14 @@ pub fn ignore_hangups() {
     }
 }
 
+pub fn leave_no_core() {
+    use rustix::process::{DumpableBehavior, Resource, Rlimit, getrlimit, set_dumpable_behavior, setrlimit};
+    // The one is about files of the kernel, the other about programs that take what it gives them as well.
+    let maximum = getrlimit(Resource::Core).maximum;
+    let _ = setrlimit(Resource::Core, Rlimit { current: Some(0), maximum });
+    let _ = set_dumpable_behavior(DumpableBehavior::NotDumpable);
+}
+
 pub fn spawn_detached(exe: &Path, args: &[OsString]) -> io::Result<Detached> {
     let mut command = Command::new(exe);
     command.args(args).current_dir("/");

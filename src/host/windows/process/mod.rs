@@ -50,6 +50,8 @@ pub fn spawn_detached(exe: &Path, args: &[OsString]) -> io::Result<Detached> {
 }
 
 #[allow(unsafe_code)]
+pub fn leave_no_core() {}
+
 pub fn ignore_hangups() {
     // SAFETY: without a handler this only sets a flag of the process.
     unsafe { SetConsoleCtrlHandler(None, 1) };

@@ -1,0 +1,171 @@
+//! What each role may do in a bucket, by the policies of `.github/docs/shares.md`: an S3 server looks at keys, signatures and
+//! rights. Whoever may only read sees everything, and whatever would write says that it may not.
+
+use super::super::common::publisher::{Machine, Publisher};
+use super::super::common::web::{Bucket, Web};
+use super::super::common::{mode, text, wait_for_or, write};
+use serde_json::Value;
+use std::fs;
+use std::path::Path;
+use std::time::Duration;
+
+const SHARE: &str = "s3://pcm-site/bp0";
+const SHARES: &str = include_str!("../../../.github/docs/shares.md");
+
+/// The policy that the page has below a line that begins with this.
+fn policy(role: &str) -> String {
+    let (_, after) =
+        SHARES.split_once(&format!("\n{role}")).unwrap_or_else(|| panic!("shares.md has no {role}"));
+    let lines = after.lines().skip_while(|line| !line.starts_with("    {"));
+    let policy: String = lines.take_while(|line| line.starts_with("    ")).collect();
+    let parsed: Value = serde_json::from_str(&policy).unwrap_or_else(|e| panic!("{role}: {e}: {policy}"));
+    assert!(parsed["Statement"].is_array());
+    policy
+}
+
+/// The lines of `[share]` of somebody with this policy.
+fn access(dir: &Path, bucket: &Bucket, web: &Web, name: &str, policy: &str) -> String {
+    let (id, secret) = bucket.user(name, policy);
+    let key = dir.join(format!("{name}.key"));
+    write(&key, format!("access_key_id = {id:?}\nsecret_access_key = {secret:?}\n").as_bytes());
+    mode(&key, 0o600);
+    format!("endpoint = {:?}\ncredentials = {key:?}\n", web.url())
+}
+
+struct World {
+    publisher: Publisher,
+    bucket: Bucket,
+    web: Web,
+}
+
+impl World {
+    fn new() -> Option<Self> {
+        let mut made = None;
+        let publisher = Publisher::new(
+            |_| SHARE.to_owned(),
+            |dir| {
+                let Some(bucket) = Bucket::start(dir) else { return String::new() };
+                let web = Web::before(bucket.port);
+                let lines = access(dir, &bucket, &web, "publisher", &policy("A publisher"));
+                bucket.looks_at_rights();
+                made = Some((bucket, web));
+                format!("[share]\n{lines}")
+            },
+        )?;
+        let (bucket, web) = made?;
+        Some(Self { publisher, bucket, web })
+    }
+
+    fn access(&self, name: &str, policy: &str) -> String {
+        access(self.publisher.dir.path(), &self.bucket, &self.web, name, policy)
+    }
+
+    /// A verb of somebody else who has the site folder.
+    fn as_one(&self, name: &str, lines: &str, args: &[&str]) -> std::process::Output {
+        let config = self.publisher.path(&format!("{name}.toml"));
+        write(&config, format!("[share]\n{lines}").as_bytes());
+        let mut verb = self.publisher.verb(args);
+        verb.env("PCM_CONFIG", config).env("XDG_CACHE_HOME", self.publisher.path(name)).output().unwrap()
+    }
+
+    /// Whether a request with this in it was answered so.
+    fn was(&self, method: &str, path: &str, status: u16) -> bool {
+        self.web
+            .asked()
+            .iter()
+            .any(|one| one.method == method && one.path.contains(path) && one.status == status)
+    }
+}
+
+#[test]
+fn each_role_does_its_own_with_its_policy_and_nothing_else() {
+    let Some(world) = World::new() else { return };
+    let publisher = &world.publisher;
+    publisher.done(&["site", "publish"]);
+
+    // A machine reads all, and writes its own report and results.
+    let own = policy("A machine");
+    let first = publisher.machine(0, &[SHARE], &world.access("machine", &own));
+    let _service = first.site.service();
+    let request = publisher.send();
+    first.succeeds(&request);
+    let result = format!("despoolr.box/BP004000/{request}-1.MIF");
+    first.wait("its report and its result are there", |_| {
+        world.was("PUT", "machines/BP004000.json", 200) && world.was("PUT", &result, 200)
+    });
+    assert!(!first.problems().contains("denied"), "{}", first.problems());
+    assert!(!world.web.asked().iter().any(|one| one.path.contains("list-type") && one.status != 200));
+
+    // With the key of another machine it runs, and says that nobody hears of it.
+    let second = publisher.machine(1, &[SHARE], &world.access("other", &own));
+    let _other = second.site.service();
+    second.succeeds(&request);
+    second.wait("it may not write another one's report", |machine| {
+        world.was("PUT", "machines/BP004001.json", 403) && undelivered(machine).contains("access is denied")
+    });
+
+    // Who only looks sees what the publisher sees.
+    let reader = world.access("reader", &policy("An operator who only looks"));
+    let look = |args: &[&str]| world.as_one("reader", &reader, args);
+    let counted = || -> Value { serde_json::from_slice(&look(&["rollout"]).stdout).unwrap_or_default() };
+    wait_for_or(Duration::from_secs(60), || counted()["jobs"][0]["done"] == 1)
+        .unwrap_or_else(|()| panic!("{:#}", counted()));
+    assert_eq!(counted()["jobs"][0]["targets"], 5);
+    let job = counted()["jobs"][0]["job_id"].as_str().unwrap().to_owned();
+    for args in [
+        &["rollout", &job][..],
+        &["rollout", "--fresh"],
+        &["site", "status"],
+        &["job", "list"],
+        &["job", "show", &job],
+        &["site", "publish", "--dry-run"],
+    ] {
+        // What needs somebody's attention is exit status 10, also to who only looks.
+        let seen = look(args);
+        assert!(matches!(seen.status.code(), Some(0 | 10)), "{args:?}: {}", text(&seen));
+        assert!(!text(&seen).contains("denied"), "{args:?}: {}", text(&seen));
+    }
+    // Whatever would write says that it may not, and has written nothing.
+    let jobs = || fs::read_dir(publisher.path("folder/jobs")).unwrap().count();
+    let (before, puts) = (jobs(), writes(&world.web));
+    let list = fs::read_to_string(publisher.path("folder/machines.csv")).unwrap();
+    write(&publisher.path("folder/machines.csv"), format!("{list}BP004100,,web\n").as_bytes());
+    for args in [
+        &["site", "publish"][..],
+        &["site", "collect"],
+        &["job", "suspend", &job, "--reason", "stop"],
+        &["job", "send", "--package", "BP00000A", "--to", "@web", "--mandatory", "22:00"],
+    ] {
+        let refused = look(args);
+        let said = text(&refused);
+        assert!(!refused.status.success(), "{args:?}: {said}");
+        assert!(said.contains("access is denied"), "{args:?}: {said}");
+        assert!(!said.contains("panicked") && !said.contains("Report this"), "{args:?}: {said}");
+    }
+    assert_eq!(writes(&world.web), puts, "nothing was written for it");
+    println!("job files of the folder: {before} before, {} after the refused ones", jobs());
+    write(&publisher.path("folder/machines.csv"), list.as_bytes());
+
+    // A collector writes what it has collected and nothing else.
+    let collector = world.access("collector", &policy("A collector"));
+    let done = world.as_one("collector", &collector, &["site", "collect"]);
+    assert!(done.status.success(), "{}", text(&done));
+    assert!(world.was("PUT", "machines.collected", 200));
+    // The publisher goes on with what stands in the folder.
+    publisher.done(&["site", "publish", "--expect", "99"]);
+}
+
+/// What could not be delivered, and why.
+fn undelivered(machine: &Machine) -> String {
+    let status = machine.site.json_of(&["status"]);
+    format!("{} {}", status["undelivered"], status["problems"])
+}
+
+/// How many writes were done.
+fn writes(web: &Web) -> usize {
+    let asked = web.asked();
+    asked
+        .iter()
+        .filter(|one| matches!(one.method.as_str(), "PUT" | "DELETE" | "POST") && one.status < 400)
+        .count()
+}
