@@ -166,7 +166,7 @@ proptest! {
             }
             prop_assert_eq!(said(&scene), said(&fresh(&scene)), "after {:?}", &changes[..=n]);
             let kept = &scene.history.attempts;
-            for n in 0..3 {
+            for (n, name) in NAMES.iter().enumerate().take(3) {
                 let releases = all(&scene).filter(|(_, one)| one.package_id == package(n));
                 let highest = releases.filter_map(|(_, one)| one.release).max();
                 prop_assert_eq!(kept.highest_release(package(n)), highest);
@@ -175,7 +175,7 @@ proptest! {
                 prop_assert_eq!(kept.succeeded(job(n)), well.next().map(|(id, _)| id));
                 for how in 0..2 {
                     let request =
-                        Request { package_id: package(n), command: command(how).into(), ..request(NAMES[n]) };
+                        Request { package_id: package(n), command: command(how).into(), ..request(name) };
                     prop_assert_eq!(kept.usual_times().get(&request), usual(&scene, &request));
                 }
             }

@@ -31,7 +31,6 @@ enum Again {
 impl Follower {
     /// What was read of a file is no longer in it. If a copy of it is at hand, reading goes on there and nothing is lost.
     pub(super) fn rewritten(&mut self, index: usize) {
-        self.tell_cut(index, true);
         if self.files[index].is_copy {
             // What was read of it stands before whatever is said next.
             let records = self.files[index].finish();
@@ -60,12 +59,9 @@ impl Follower {
         // What stood in it and was not read yet is in its copy, too.
         let whole = file.stands.take();
         let (print, mut parser) = file.start_again(&self.zone, stands);
-        // Of a copy it is not known when it was made.
-        let leaves_holes = !file.is_copy && file.retired.is_none();
-        let leaves_holes = leaves_holes && file.leaves_holes(print.begins().is_some_and(|begins| begins > 0));
         let whole = whole.filter(|whole| whole.offset > print.offset).unwrap_or_else(|| print.clone());
         let unread = file.take_unread();
-        let (path, name, cut) = (file.path.clone(), file.name.clone(), file.id);
+        let (path, name) = (file.path.clone(), file.name.clone());
         match self.find_copy(&path, &whole) {
             Some((copy_path, copy, id)) => {
                 self.copies.retain(|copy| copy.id != id);
@@ -75,10 +71,8 @@ impl Follower {
                     self.lost_older |= old.take_unread().is_some();
                     self.queue.extend(old.finish().into_iter().map(Event::Record));
                 }
-                // Only what was read in the log itself counts: the copy may be written over before it is read.
-                let known = print.offset;
                 let copy_name = Some(one::name_of(&copy_path));
-                let told = Event::Truncated { file: name.clone(), copy: copy_name.clone() };
+                let told = Event::Truncated { file: name.clone(), copy: copy_name };
                 let mut copy = Followed::go_on(copy_path, name, copy, id, print, parser);
                 (copy.retired, copy.is_copy) = (Some(self.now + GRACE), true);
                 copy.stands = Some(copy.as_it_is());
@@ -87,34 +81,16 @@ impl Follower {
                 self.files.push(copy);
                 let mut share = FILE_BYTES;
                 self.read_one(self.files.len() - 1, &mut share);
-                match self.files.iter_mut().find(|file| file.id == cut).filter(|_| leaves_holes) {
-                    Some(file) => file.was_cut(copy_name, known, self.now),
-                    None => self.queue.push_back(told),
-                }
+                self.queue.push_back(told);
             }
             None => {
                 self.lost_older |= unread.is_some();
                 let mut records = Vec::new();
                 parser.finish(&mut records);
                 self.queue.extend(records.into_iter().map(Event::Record));
-                if leaves_holes {
-                    self.files[index].was_cut(None, print.offset, self.now);
-                } else {
-                    self.queue.push_back(Event::Truncated { file: name, copy: None });
-                }
+                self.queue.push_back(Event::Truncated { file: name, copy: None });
             }
         }
-    }
-
-    /// Tells that a file was cut, once it is known whether anything is missing; `at_once`: whatever is known.
-    pub(super) fn tell_cut(&mut self, index: usize, at_once: bool) {
-        let file = &mut self.files[index];
-        let Some((cut, nothing)) = file.take_cut(self.now, at_once) else { return };
-        let name = file.name.clone();
-        self.queue.push_back(match nothing {
-            true => Event::Rotated { file: name },
-            false => Event::Truncated { file: name, copy: cut.copy },
-        });
     }
 
     /// Whether a file that has lost its name, or was the copy of another, was overwritten with the next copy: it is told

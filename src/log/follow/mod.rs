@@ -402,7 +402,6 @@ impl Follower {
                 // Its writer does not know yet.
                 file.retired = Some(self.now + GRACE);
             }
-            self.tell_cut(index, false);
             self.queue.extend(records.into_iter().map(Event::Record));
             match step {
                 Ok(Step::Current) => {
@@ -454,9 +453,6 @@ impl Follower {
                 file.retired.is_some_and(|until| until <= self.now || until <= least && file.is_read());
             if is_over {
                 self.lost_older |= file.take_unread().is_some();
-                if let Some((cut, _)) = file.take_cut(self.now, true) {
-                    self.queue.push_back(Event::Truncated { file: file.name.clone(), copy: cut.copy });
-                }
             }
             if !is_over {
                 kept.push(file);

@@ -1,10 +1,8 @@
 //! One file that is followed: reading on, and noticing that what was read is no longer there; `older` reads what was written
 //! before that. Called by `log::follow`.
 
-mod cut;
 mod older;
 
-pub use cut::Cut;
 use older::Older;
 
 use super::cursor::{Cursor, len_of, read_at};
@@ -73,8 +71,6 @@ pub struct Followed {
     pub perhaps: Option<Print>,
     /// What stood in it when it was begun again: until that is read it may be written over once more.
     pub stands: Option<Print>,
-    /// It was cut, and whether anything is missing will be known once something stands in it again.
-    pub cut: Option<Cut>,
     /// It is a copy of something that was cut before anybody read it, and is not told to its end yet.
     pub was_unknown: bool,
     /// It is a copy of another one that was cut.
@@ -142,7 +138,6 @@ impl Followed {
             before: Print::default(),
             perhaps: None,
             stands: None,
-            cut: None,
             was_unknown: false,
             is_copy: false,
             copy_of: None,
@@ -328,11 +323,6 @@ impl Followed {
 
     /// When something held is to be told if nothing comes.
     pub fn due(&self) -> Option<Duration> {
-        let cut = self.cut.as_ref().map(|cut| cut.until);
-        [self.flush_due(), cut].into_iter().flatten().min()
-    }
-
-    fn flush_due(&self) -> Option<Duration> {
         if self.copied || self.parser.is_empty() {
             return None;
         }

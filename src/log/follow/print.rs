@@ -77,11 +77,6 @@ impl Print {
         self.head.is_empty() && self.head_at == self.offset
     }
 
-    /// Where the first byte is that is not zero, if one was read.
-    pub fn begins(&self) -> Option<u64> {
-        (!self.head.is_empty()).then_some(self.head_at)
-    }
-
     /// There is nothing but zeros up to here either.
     fn pass_hole(&mut self, to: u64) {
         (self.head_at, self.offset) = (to, to);

@@ -5,7 +5,6 @@ use crate::log::follow::Follower;
 use crate::log::tests::west;
 use std::fs::{self, File, OpenOptions};
 use std::io::{Seek, SeekFrom, Write};
-use std::time::Duration;
 
 #[test]
 fn what_stands_in_the_place_of_the_log_for_a_while_is_said_once_and_the_log_is_told_when_it_is_back() {
@@ -173,68 +172,4 @@ fn logs_that_begin_alike_are_not_taken_for_copies_of_each_other() {
         assert_eq!(all.iter().filter(|told| **told == n).count(), 1, "{n}: {all:?}");
     }
     assert!(all.contains(&"T".to_owned()), "what else was written to it is not known");
-}
-
-/// A writer that does not append.
-struct Holes(File);
-
-impl Holes {
-    fn new(f: &Fixture) -> Holes {
-        Holes(OpenOptions::new().write(true).create(true).truncate(true).open(&f.log).unwrap())
-    }
-
-    fn writes(&mut self, numbers: std::ops::Range<usize>) {
-        self.0.write_all(numbers.map(record).collect::<String>().as_bytes()).unwrap();
-    }
-}
-
-#[test]
-fn where_the_hole_says_that_nothing_is_missing_no_mark_stands() {
-    for look in [false, true] {
-        let f = Fixture::new();
-        let mut writer = Holes::new(&f);
-        writer.writes(0..5);
-        let mut follower = f.follow(1);
-        assert_eq!(told(&mut follower), ["4"]);
-        let copied = |lost: Option<&mut Holes>| {
-            fs::copy(&f.log, f.beside("PACMAN.LOG.1")).unwrap();
-            if let Some(writer) = lost {
-                writer.writes(90..91);
-            }
-            OpenOptions::new().write(true).open(&f.log).unwrap().set_len(0).unwrap();
-        };
-        for round in 1..4 {
-            let at = 10 * round;
-            writer.writes(at..at + 2);
-            assert_eq!(told(&mut follower), [at.to_string(), (at + 1).to_string()]);
-            copied(None);
-            if look && round > 1 {
-                assert!(told(&mut follower).is_empty(), "it is waited");
-            }
-            writer.writes(at + 2..at + 4);
-            let mut all = told(&mut follower);
-            all.retain(|told| told != "R");
-            assert_eq!(all, [(at + 2).to_string(), (at + 3).to_string()], "{look} {round}");
-        }
-        // The same where something was written between the copy and the cut.
-        writer.writes(50..51);
-        copied(Some(&mut writer));
-        writer.writes(51..52);
-        assert_eq!(told(&mut follower), ["50", "C", "51"]);
-        // Without a copy everything that was read is known.
-        OpenOptions::new().write(true).open(&f.log).unwrap().set_len(0).unwrap();
-        writer.writes(52..53);
-        assert_eq!(told(&mut follower), ["R", "52"]);
-        // It is not waited for ever for a writer that does not go on.
-        copied(None);
-        let mut all = Vec::new();
-        let mut looks = 0;
-        while all.is_empty() {
-            all = told(&mut follower);
-            looks += 1;
-        }
-        assert_eq!(all, ["C"]);
-        assert!((5..10).contains(&looks), "{looks}");
-        assert!(follower.due().is_none_or(|due| due > Duration::ZERO));
-    }
 }
