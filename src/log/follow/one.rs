@@ -3,6 +3,7 @@
 use super::cursor::{Cursor, len_of, read_at};
 use super::print::{PRINT, Print};
 use crate::host::tail::{self, FileId};
+use crate::log::batch::Batch;
 use crate::log::encoding::{Decoding, TELLING};
 use crate::log::parse::Parser;
 use crate::log::scan::start_of;
@@ -87,6 +88,8 @@ pub struct Followed {
     older: Older,
     /// Older records that were read and not told yet.
     pub held: VecDeque<Record>,
+    /// What was read comes as it stands, before the records that [`Followed::advance`] adds.
+    pub raw: Option<Vec<Batch>>,
     /// Everything before this byte was given out when that was known last.
     told: u64,
     cursor: Option<Cursor>,
@@ -161,6 +164,7 @@ impl Followed {
             stage: Stage::Open,
             older: Older::None,
             held: VecDeque::new(),
+            raw: None,
             told: 0,
             cursor: None,
         }
@@ -358,7 +362,10 @@ impl Followed {
                 break;
             }
             idle = false;
-            self.parser.push(&chunk, records);
+            match &mut self.raw {
+                Some(raw) => raw.push(self.parser.push_raw(&chunk)),
+                None => self.parser.push(&chunk, records),
+            }
             self.print.add(&chunk);
             *share -= chunk.len();
         }
@@ -406,6 +413,12 @@ impl Followed {
             Stage::Done => return None,
         };
         self.grew.map(|grew| grew + after)
+    }
+
+    /// Records that wait for further lines, as they stand; none of a file that others are read of.
+    pub fn standing(&self) -> Vec<Record> {
+        let waits = self.stage == Stage::Open && self.retired.is_none() && !self.copied;
+        if waits { self.parser.standing() } else { Vec::new() }
     }
 
     /// It, as it is open.
