@@ -10,6 +10,11 @@ use std::collections::HashMap;
 /// more than this it was wrong before.
 const SET_BACK: TimeDelta = TimeDelta::hours(3);
 
+/// Whether a time that comes after that of `newest` says that the clock was wrong before: then it is put before that.
+pub fn is_wrong(newest: Option<Wall>, at: Wall) -> bool {
+    newest.is_some_and(|newest| newest.signed_duration_since(at) > SET_BACK)
+}
+
 /// Where the lines of several files stand among each other.
 #[derive(Debug, Clone, Default)]
 pub struct Places {
@@ -22,7 +27,7 @@ impl Places {
     pub fn place(&mut self, file: &SafeText, near: Option<Wall>) -> Wall {
         let last = self.last.get(file).copied();
         let at = match (near, last) {
-            (Some(at), Some(last)) if at < last && last.signed_duration_since(at) <= SET_BACK => last,
+            (Some(at), Some(last)) if at < last && !is_wrong(Some(last), at) => last,
             (Some(at), _) => at,
             // A record of which nothing is known stands after the one above it, or before everything.
             (None, last) => last.unwrap_or(Wall::MIN_UTC),

@@ -2,11 +2,12 @@
 //! search and counts.
 //!
 //! bytes -> `spans` (one buffer; `encoding`) -> `scan` (where records are, by `formats`) -> `search` -> `record` (what is shown);
-//! `follow` (files, rotation) by way of `parse`; `back` (from the end of a file); then `merge`, `histogram`, `codes`. `far` is what two
+//! `follow` (files, rotation) by way of `parse` and `batch`; `back` (from the end of a file); then `merge`, `histogram`, `codes`. `far` is what two
 //! pcm say to each other of logs. `write` is the only writer. Called by the console,
 //! `pcm log` and the service.
 
 pub mod back;
+pub mod batch;
 pub mod codes;
 pub(crate) mod encoding;
 pub mod far;

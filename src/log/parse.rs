@@ -1,6 +1,7 @@
 //! Bytes of one log file in, records out, as they come. Knows no file and no clock: `log::follow` pushes what it reads.
 //! Bounded as `log::spans` and `log::scan` are.
 
+use super::batch::Batch;
 use super::scan::Span;
 use super::spans::Spans;
 use super::{Record, Zoned};
@@ -73,12 +74,44 @@ impl Parser {
         }
     }
 
+    /// The same, leaving the records as they stand.
+    pub fn push_raw(&mut self, bytes: &[u8]) -> Batch {
+        let mut batch = Batch::new(self.file.clone(), self.zone.clone(), self.last_time);
+        for piece in bytes.chunks(PIECE) {
+            self.spans.push(piece, false);
+            let (from, plain) = (batch.len(), self.spans.given_of_file().is_some());
+            while let Some(span) = self.spans.next(false) {
+                let line = self.spans.line(&span);
+                let missing = self.spans.missing(&span).0;
+                let at = plain.then(|| self.base.wrapping_add(self.spans.begin(&span)));
+                batch.add(span, line, at, missing);
+            }
+            batch.keep(from, self.spans.bytes());
+        }
+        self.last_time = batch.ends();
+        batch
+    }
+
     /// The records that wait for further lines, if they could stand as they are. For a reader who has seen no new bytes for a
     /// while: lines that come later then stand alone. A line that has no end yet stays.
     pub fn flush(&mut self, out: &mut Vec<Record>) {
         while let Some(span) = self.spans.next_as_it_stands() {
             self.give(&span, out);
         }
+    }
+
+    /// What [`Parser::flush`] would give out now; lines are not counted.
+    pub fn standing(&self) -> Vec<Record> {
+        let (mut records, mut at, mut near) = (Vec::new(), self.spans.at(), self.last_time);
+        while let Some(span) = self.spans.as_it_stands(at) {
+            let missing = self.spans.missing(&span).0;
+            let mut record = Record::of(&span, self.spans.bytes(), missing, &self.file, 0, &self.zone);
+            near = record.time.or(near);
+            record.near = near;
+            records.push(record);
+            at = span.at.end;
+        }
+        records
     }
 
     /// The newest line as it stands, if it has no end and none has come for long.

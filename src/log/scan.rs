@@ -154,6 +154,37 @@ impl Span {
         lines
     }
 
+    /// Where all that it is told from ends: behind its last byte, if another record follows on its line.
+    pub(super) fn reach(&self) -> usize {
+        let inner = match &self.shape {
+            Shape::Cmtrace { text, attributes } => text.end.max(attributes.end),
+            Shape::Line { head, more } => head.end.max(*more),
+            Shape::Open { text } | Shape::Loose { text } => text.end,
+        };
+        self.at.end.max(inner)
+    }
+
+    /// What stood at `from` stands at `to` now.
+    pub(super) fn move_to(&mut self, from: usize, to: usize) {
+        let place = |at: &mut usize| *at = *at - from + to;
+        let range = |of: &mut Range<usize>| {
+            place(&mut of.start);
+            place(&mut of.end);
+        };
+        range(&mut self.at);
+        match &mut self.shape {
+            Shape::Cmtrace { text, attributes } => {
+                range(text);
+                range(attributes);
+            }
+            Shape::Line { head, more } => {
+                range(head);
+                place(more);
+            }
+            Shape::Open { text } | Shape::Loose { text } => range(text),
+        }
+    }
+
     /// Whether more lines may become part of it.
     pub fn is_open(&self) -> bool {
         matches!(self.shape, Shape::Open { .. })

@@ -253,16 +253,26 @@ impl Spans {
 
     /// The next record of those among the lines that are whole, though more may come: without an open one of format E.
     pub fn next_as_it_stands(&mut self) -> Option<Span> {
+        let span = self.as_it_stands(self.at)?;
+        self.scanner.at_start = false;
+        self.at = span.at.end;
+        Some(span)
+    }
+
+    /// The same that begins there, and is not given out by that.
+    pub fn as_it_stands(&self, from: usize) -> Option<Span> {
         let bytes = &self.buffer[self.at..self.end];
         let end = self.at + memchr::memrchr2(b'\n', b'\r', bytes).map_or(0, |at| at + 1);
-        match self.scanner.clone().next(&self.buffer[..end], self.at, true) {
-            Next::Span(span) if !span.is_open() => {
-                self.scanner.at_start = false;
-                self.at = span.at.end;
-                Some(span)
-            }
+        let at_start = self.scanner.at_start && from == self.at;
+        match (Scanner { at_start }).next(&self.buffer[..end.max(from)], from, true) {
+            Next::Span(span) if !span.is_open() => Some(span),
             Next::Span(_) | Next::More(_) => None,
         }
+    }
+
+    /// Where the first record would be that was not given out yet.
+    pub fn at(&self) -> usize {
+        self.at
     }
 
     /// The newest line as it stands, if it has no end: a prompt, a progress bar. What comes to it later is a line of its own.

@@ -69,6 +69,16 @@ impl SafeText {
         }
     }
 
+    /// Appends to a text what [`SafeText::part_of`] makes.
+    pub fn append_part(raw: &[u8], missing: u64, to: &mut String) {
+        let plain =
+            raw.len() <= MAX_BYTES && raw.iter().fold(true, |plain, b| plain & (0x20..0x7F).contains(b));
+        match std::str::from_utf8(raw) {
+            Ok(text) if plain => to.push_str(text),
+            _ => to.push_str(Self::part_of(raw, missing).as_str()),
+        }
+    }
+
     /// The text, one safe line for each of its lines (LF, CRLF). A break at the very end starts no further line.
     pub fn lines(raw: &str) -> Vec<SafeText> {
         raw.lines().map(SafeText::new).collect()

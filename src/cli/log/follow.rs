@@ -3,10 +3,11 @@
 use super::rows::Rows;
 use crate::cli::App;
 use crate::cli::args::LogArgs;
+use crate::clock::Wall;
 use crate::error::{Exit, Failure, Result};
 use crate::host::tail::Watch;
 use crate::log::follow::{Event, Follower, Pace};
-use crate::log::merge::merge;
+use crate::log::merge::{is_wrong, merge};
 use crate::log::search::Filter;
 use crate::log::{Record, zoned};
 use crate::safe;
@@ -17,6 +18,8 @@ use std::path::PathBuf;
 
 /// How many records `-f` begins with where nothing says otherwise.
 const BEFORE: usize = 20;
+/// So much is printed at once.
+const BATCH: usize = 64 * 1024;
 /// Of a filter's records no more are held to begin with.
 const MOST_HELD: usize = 100_000;
 
@@ -37,8 +40,8 @@ pub fn run(app: &App, args: &LogArgs, filter: Filter, files: &[PathBuf]) -> Resu
     };
     let mut rows = Rows::new(app.zone.clone(), app.out.width.is_some());
     rows.explains = args.explain_codes;
-    let mut printer = Printer { app, filter, rows, first: first.map(First::new) };
-    let mut follower = Follower::open(files, zoned(app.zone.clone()), before);
+    let mut printer = Printer { app, filter, rows, first: first.map(First::new), text: String::new() };
+    let mut follower = Follower::open(files, zoned(app.zone.clone()), before).raw();
     let mut pace = Pace::new(Watch::new().map_err(no_watch)?.0);
     loop {
         printer.rows.several |= follower.files().len() > 1;
@@ -56,6 +59,8 @@ struct Printer<'a> {
     rows: Rows,
     /// What is there to begin with, as long as it is read.
     first: Option<First>,
+    /// What is printed at once.
+    text: String,
 }
 
 /// The last records so far of what is there to begin with, and what may be missing among them: that is printed where it
@@ -116,11 +121,62 @@ struct Gap {
 impl Printer<'_> {
     /// Prints what came at once in the order of its times, and where something may be missing, that it may.
     fn print(&mut self, events: Vec<Event>) -> Result<()> {
+        let date = self.rows.date;
+        if !self.print_raw(&events) {
+            self.text.clear();
+            self.rows.date = date;
+            self.print_each(events)?;
+        }
+        self.flush()
+    }
+
+    /// The same of one log, its records as they stand. False: by their times they come in another order, or not as they stand.
+    fn print_raw(&mut self, events: &[Event]) -> bool {
+        let as_they_stand = self.first.is_none() && self.filter.is_empty() && !self.rows.explains;
+        if !as_they_stand || self.app.out.json {
+            return false;
+        }
+        let (mut of, mut newest) = (None, None);
+        let mut in_order = |at: Option<Wall>| {
+            let wrong = at.is_some_and(|at| is_wrong(newest, at));
+            newest = newest.max(at);
+            !wrong
+        };
+        events.iter().all(|event| match event {
+            Event::Record(record) => {
+                self.rows.append(record, &mut self.text);
+                *of.get_or_insert(&record.file) == &record.file && in_order(record.time)
+            }
+            Event::Batch(batch) => {
+                let mut rows = batch.raw().map(|raw| self.rows.append_raw(&raw, &mut self.text));
+                *of.get_or_insert(batch.file()) == batch.file() && rows.all(&mut in_order)
+            }
+            Event::Rotated { .. } => true,
+            Event::Truncated { .. } | Event::Problem { .. } => false,
+        })
+    }
+
+    fn flush(&mut self) -> Result<()> {
+        let text = std::mem::take(&mut self.text);
+        if !text.is_empty() {
+            self.app.out.text(&text)?;
+        }
+        // The next time it is as long.
+        self.text = text;
+        self.text.clear();
+        Ok(())
+    }
+
+    fn print_each(&mut self, events: Vec<Event>) -> Result<()> {
         let mut records = Vec::new();
         for event in events {
             let (file, gap) = match event {
                 Event::Record(record) => {
                     records.push(record);
+                    continue;
+                }
+                Event::Batch(batch) => {
+                    records.extend(batch.records());
                     continue;
                 }
                 Event::Rotated { .. } => continue,
@@ -144,7 +200,8 @@ impl Printer<'_> {
         self.records(records)
     }
 
-    fn gap(&self, gap: &Gap) -> Result<()> {
+    fn gap(&mut self, gap: &Gap) -> Result<()> {
+        self.flush()?;
         if self.app.out.json {
             return self.app.out.object(gap);
         }
@@ -173,21 +230,25 @@ impl Printer<'_> {
         first.each(|held| match held {
             Held::Record(record) => self.record(record),
             Held::Gap(gap) => self.gap(gap),
-        })
+        })?;
+        self.flush()
     }
 
     fn record(&mut self, record: &Record) -> Result<()> {
         if self.app.out.json {
-            return self.app.out.text(&format!("{}\n", self.rows.document(record)?));
+            self.text.push_str(&self.rows.document(record)?);
+            self.text.push('\n');
+        } else {
+            self.rows.append(record, &mut self.text);
         }
-        self.rows.of(record).iter().try_for_each(|row| self.app.out.say(&SafeText::new(row)))
+        if self.text.len() >= BATCH { self.flush() } else { Ok(()) }
     }
 }
 
 /// Prints what is added to a log from now on, as long as somebody reads it: what a service on a terminal does.
 pub fn tail(app: &App, file: PathBuf) {
     let rows = Rows::new(app.zone.clone(), app.out.width.is_some());
-    let mut printer = Printer { app, filter: Filter::default(), rows, first: None };
+    let mut printer = Printer { app, filter: Filter::default(), rows, first: None, text: String::new() };
     let mut follower = Follower::open(&[file], zoned(app.zone.clone()), 0);
     let Ok((watch, _)) = Watch::new() else { return };
     let mut pace = Pace::new(watch);

@@ -1,12 +1,13 @@
 //! Records as rows of text.
 
 use crate::cli::time::zone_words;
-use crate::clock::Zone;
+use crate::clock::{Wall, Zone};
 use crate::error::{Exit, Failure, Result};
+use crate::log::batch::Raw;
 use crate::log::codes::{self, Explained};
 use crate::log::{Level, Record};
 use crate::text::SafeText;
-use chrono::{Datelike, NaiveDate, NaiveDateTime, Timelike};
+use chrono::{Datelike, NaiveDate, Timelike};
 
 /// Turns records into rows. On a terminal the date is said when it changes, elsewhere in every row.
 pub struct Rows {
@@ -18,13 +19,16 @@ pub struct Rows {
     /// What codes mean stands below a record.
     pub explains: bool,
     terminal: bool,
-    date: Option<NaiveDate>,
+    /// The date that was said last.
+    pub(super) date: Option<NaiveDate>,
+    /// A second since 1970 as rows have it: in a log that rushes by it is that of thousands.
+    clock: Option<(i64, String)>,
 }
 
 impl Rows {
     /// No row yet.
     pub fn new(zone: Zone, terminal: bool) -> Self {
-        Self { zone, several: false, hosts: 0, explains: false, terminal, date: None }
+        Self { zone, several: false, hosts: 0, explains: false, terminal, date: None, clock: None }
     }
 
     /// One record as JSON.
@@ -58,6 +62,68 @@ impl Rows {
         }
     }
 
+    /// Appends the lines of a record as it stands in a log: what [`Rows::append`] makes of it, without codes. Its time.
+    pub fn append_raw(&mut self, raw: &Raw, to: &mut String) -> Option<Wall> {
+        let (facts, time) = raw.facts();
+        if let (true, Some(at)) = (self.terminal, time) {
+            self.say_date(at, |row| to.extend([row, "\n"]));
+        }
+        let mut begin = to.len();
+        self.append_time(time, to);
+        to.extend([" ", word(raw.level()), " "]);
+        // Times are written in ASCII.
+        let indent = to.len() - begin;
+        if self.several {
+            to.extend([raw.file().as_str(), ": "]);
+        }
+        if !facts.component.is_empty() {
+            to.push('[');
+            raw.append(facts.component, to);
+            to.push_str("] ");
+        }
+        // Lines that are empty stand there only if another one follows.
+        let (mut is_first, mut empty) = (true, 0);
+        raw.any_line(|line| {
+            if !is_first && line.is_empty() {
+                empty += 1;
+                return false;
+            }
+            let ended = if is_first { 0 } else { std::mem::take(&mut empty) + 1 };
+            for _ in 0..ended {
+                end_row(&mut begin, to);
+                to.extend(std::iter::repeat_n(' ', indent));
+            }
+            is_first = false;
+            raw.append(line, to);
+            false
+        });
+        end_row(&mut begin, to);
+        time
+    }
+
+    fn append_time(&mut self, time: Option<Wall>, to: &mut String) {
+        let Some(at) = time else { return to.push_str(if self.terminal { BLANK_CLOCK } else { BLANK_TIME }) };
+        if self.clock.as_ref().is_none_or(|(second, _)| *second != at.timestamp()) {
+            let l = self.zone.to_local(at);
+            let clock = format!("{:02}:{:02}:{:02}", l.hour(), l.minute(), l.second());
+            let text = match self.terminal {
+                true => clock,
+                false => format!("{:04}-{:02}-{:02} {clock}", l.year(), l.month(), l.day()),
+            };
+            self.clock = Some((at.timestamp(), text));
+        }
+        to.extend(self.clock.as_ref().map(|(_, text)| text.as_str()));
+    }
+
+    /// Says the date if it is another one than that of the row above.
+    fn say_date(&mut self, at: Wall, say: impl FnOnce(&str)) {
+        let date = self.zone.to_local(at).date();
+        if self.date.replace(date) != Some(date) {
+            let zone = zone_words(self.zone.name(), self.zone.offset_at(at));
+            say(&format!("-- {}, {zone} --", date.format("%a %Y-%m-%d")));
+        }
+    }
+
     /// The lines of one record.
     pub fn of(&mut self, record: &Record) -> Vec<String> {
         self.of_host("", record)
@@ -66,28 +132,12 @@ impl Rows {
     /// The lines of one record of a host.
     pub fn of_host(&mut self, host: &str, record: &Record) -> Vec<String> {
         let mut rows = Vec::new();
-        let local = record.time.map(|at| self.zone.to_local(at));
-        if let (true, Some(local), Some(at)) = (self.terminal, local, record.time)
-            && self.date != Some(local.date())
-        {
-            self.date = Some(local.date());
-            let zone = zone_words(self.zone.name(), self.zone.offset_at(at));
-            rows.push(format!("-- {}, {zone} --", local.format("%a %Y-%m-%d")));
+        if let (true, Some(at)) = (self.terminal, record.time) {
+            self.say_date(at, |row| rows.push(row.to_owned()));
         }
-        let blank = if self.terminal { "        " } else { "                   " };
-        let clock = |l: NaiveDateTime| format!("{:02}:{:02}:{:02}", l.hour(), l.minute(), l.second());
-        let time = match local {
-            None => blank.to_owned(),
-            Some(l) if self.terminal => clock(l),
-            Some(l) => format!("{:04}-{:02}-{:02} {}", l.year(), l.month(), l.day(), clock(l)),
-        };
-        let level = match record.level {
-            Level::Error => "E",
-            Level::Warning => "W",
-            Level::Info => " ",
-            Level::Verbose => "v",
-        };
-        let mut lead = format!("{time} {level} ");
+        let mut lead = String::new();
+        self.append_time(record.time, &mut lead);
+        lead.extend([" ", word(record.level), " "]);
         if self.hosts > 0 {
             lead.push_str(&format!("{host:<width$} ", width = self.hosts));
         }
@@ -104,6 +154,25 @@ impl Rows {
         rows.extend(self.codes(record).iter().map(|code| format!("{indent}= {code}")));
         rows
     }
+}
+
+const BLANK_CLOCK: &str = "        ";
+const BLANK_TIME: &str = "                   ";
+
+fn word(level: Level) -> &'static str {
+    match level {
+        Level::Error => "E",
+        Level::Warning => "W",
+        Level::Info => " ",
+        Level::Verbose => "v",
+    }
+}
+
+/// The row that begins there has no blanks at its end.
+fn end_row(begin: &mut usize, to: &mut String) {
+    to.truncate(*begin + to[*begin..].trim_end().len());
+    to.push('\n');
+    *begin = to.len();
 }
 
 #[cfg(test)]
@@ -147,6 +216,29 @@ mod tests {
         let text = rows.of(&record(1, Level::Warning, &["one", "two"]));
         assert_eq!(text[0], "2026-11-24 23:01:05 W PACMAN.LOG: [pcmsvc] one");
         assert_eq!(text[1], "                      two");
+    }
+
+    #[test]
+    fn a_record_as_it_stands_has_the_same_rows() {
+        let text = "[11/28/26 01:02:03] P ==> It failed.\nmore\n\n\nand \tmore  \n\n[11/28/26 01:02:03] Q\u{e9} ==>  \n\
+            [11/29/26 01:02:04] \u{1b}[31m ==>\n\n[11/29/26 01:02:05] no component\n\n\nand\n";
+        let wrong = b"[11/30/26 01:02:05] caf\xe9 ==> \xff warning \x00\nplain\n<![LOG[\n\none\n]LOG]!><time=\"09:30:55.935+300\" \
+            date=\"10-14-2013\" component=\"c\" type=\"0\" thread=\"7\">\n<![LOG[]LOG]!><time=\"\" date=\"\">\n[11/30/26 01:02:06] x\n";
+        let mut parser = crate::log::parse::Parser::new("a.log".into(), crate::log::zoned(Zone::utc()));
+        let batches = [parser.push_raw(text.as_bytes()), parser.push_raw(wrong)];
+        for (terminal, several) in [(false, false), (true, false), (false, true), (true, true)] {
+            let [mut as_it_stands, mut made] = [(); 2].map(|()| Rows::new(Zone::utc(), terminal));
+            (as_it_stands.several, made.several) = (several, several);
+            let [mut raw, mut rows] = [(); 2].map(|()| String::new());
+            for batch in &batches {
+                for one in batch.raw() {
+                    let _ = as_it_stands.append_raw(&one, &mut raw);
+                }
+                batch.records().iter().for_each(|record| made.append(record, &mut rows));
+            }
+            assert!(rows.lines().count() > 12, "{rows}");
+            assert_eq!(raw, rows);
+        }
     }
 
     #[test]

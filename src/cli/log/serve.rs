@@ -410,6 +410,9 @@ impl<W: Write> Serving<W> {
                 match event {
                     Event::Record(record) if filter.matches(&record) => records.push(record),
                     Event::Record(_) | Event::Rotated { .. } => {}
+                    Event::Batch(batch) => {
+                        records.extend(batch.records().into_iter().filter(|record| filter.matches(record)));
+                    }
                     Event::Truncated { file, copy } => {
                         let message = SafeText::of(match copy {
                             Some(copy) => {

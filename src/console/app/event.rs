@@ -11,8 +11,10 @@ use crate::console::keymap::commands::Id;
 use crate::error::Failure;
 use crate::executor::ask::Question;
 use crate::executor::talk::protocol::Answer;
+use crate::log::batch::Batch;
 use crate::site::ids::{MachineId, RequestId};
 use crate::text::SafeText;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// How long after the start of the console something happened, by a clock that only goes forward.
@@ -38,6 +40,10 @@ pub enum Event {
     },
     /// New log lines, oldest first.
     Log(Vec<LogLine>),
+    /// The newest lines as they stand, which come soon for good: in the place of those that stood there before.
+    Standing(Vec<LogLine>),
+    /// New records as they were read, oldest first.
+    Rush(Vec<Arc<Batch>>),
     /// Log lines older than those that came, oldest first; the answer to [`Effect::Older`].
     Older {
         /// What was read.

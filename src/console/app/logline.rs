@@ -1,7 +1,7 @@
 //! One line of a log as panes keep it.
 
 use crate::clock::Wall;
-use crate::log::Level;
+use crate::log::{Level, Record};
 use crate::text::SafeText;
 
 /// One record of a log, or one of its further lines.
@@ -25,4 +25,26 @@ pub struct LogLine {
     pub text: SafeText,
     /// It belongs to the record of the line before.
     pub continued: bool,
+}
+
+impl LogLine {
+    /// The lines of a record.
+    pub fn of(record: Record) -> impl Iterator<Item = LogLine> {
+        let mut lines = record.text.into_iter();
+        let first = LogLine {
+            file: record.file,
+            time: record.time,
+            near: record.near,
+            level: record.level,
+            component: record.component,
+            thread: record.thread,
+            source: record.source,
+            text: lines.next().unwrap_or_default(),
+            continued: false,
+        };
+        // Of most records there is one, which is not copied.
+        let more: Vec<LogLine> =
+            lines.map(|text| LogLine { text, continued: true, ..first.clone() }).collect();
+        std::iter::once(first).chain(more)
+    }
 }

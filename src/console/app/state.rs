@@ -126,6 +126,8 @@ pub struct App {
     pub(super) looks: u64,
     /// The log in the overview.
     pub glance: LogPane,
+    /// Records came since the newest tick.
+    pub(super) rushes: bool,
     /// Requests that the operator marked.
     pub marked: BTreeSet<RequestId>,
     /// What became of the newest action on several requests.
@@ -183,6 +185,7 @@ impl App {
             stats_asked: None,
             looks: 0,
             glance: LogPane::overview(),
+            rushes: false,
             marked: BTreeSet::new(),
             results: None,
             afar: None,

@@ -21,6 +21,7 @@ impl App {
     #[must_use]
     pub fn update(&mut self, event: Event) -> Vec<Effect> {
         let news = matches!(event, Event::Tick(_) | Event::Answered { .. });
+        self.settle_logs(&event);
         let mut effects = match event {
             Event::Key(key, at) => {
                 self.touched = at;
@@ -46,6 +47,20 @@ impl App {
                 self.glance.push(lines.iter().cloned());
                 self.log.push(lines);
                 self.more_of_file(&files)
+            }
+            Event::Rush(batches) => {
+                let mut lines = None;
+                self.glance.rush(&batches, &mut lines, self.view == View::Overview);
+                self.log.rush(&batches, &mut lines, self.view == View::Log);
+                let mut files: Vec<SafeText> = batches.iter().map(|batch| batch.file().clone()).collect();
+                files.dedup();
+                self.more_of_file(&files)
+            }
+            Event::Standing(lines) => {
+                let lines: Vec<Arc<LogLine>> = lines.into_iter().map(Arc::new).collect();
+                self.glance.stand(&lines);
+                self.log.stand(&lines);
+                Vec::new()
             }
             Event::Older { lines, more } => {
                 self.older_asked = false;
@@ -109,6 +124,36 @@ impl App {
             effects.push(Effect::Redraw);
         }
         effects
+    }
+
+    /// Makes lines of what rushed by: before somebody looks, and once it is over.
+    fn settle_logs(&mut self, event: &Event) {
+        let looks = match event {
+            Event::Key(..)
+            | Event::Paste(_)
+            | Event::Resize(..)
+            | Event::Click { .. }
+            | Event::Wheel { .. }
+            | Event::Older { .. } => true,
+            Event::Tick(_) => !std::mem::take(&mut self.rushes),
+            Event::Rush(_) => {
+                self.rushes = true;
+                false
+            }
+            Event::Log(_)
+            | Event::Standing(_)
+            | Event::Answered { .. }
+            | Event::Whole(_)
+            | Event::Transcript { .. }
+            | Event::Rollout(_)
+            | Event::Afar { .. }
+            | Event::Said { .. }
+            | Event::Drawn(_) => false,
+        };
+        if looks {
+            self.glance.settle();
+            self.log.settle();
+        }
     }
 
     /// Takes what a frame had room for.

@@ -1,7 +1,7 @@
 //! Follows the log files and hands their lines to the app, a record's further lines as lines of their own.
 
 use super::{Incoming, send};
-use crate::clock::{Wall, Zone};
+use crate::clock::Zone;
 use crate::config::Config;
 use crate::console::app::{Event, LogLine};
 use crate::console::threads::spawn;
@@ -50,11 +50,20 @@ pub fn start(
     let to = to.clone();
     spawn("logs", move || {
         let (mut follower, mut pace) = (open(), Pace::new(watch));
-        let mut told = None;
+        let (mut told, mut standing) = (None, Vec::new());
         loop {
-            let lines: Vec<LogLine> = pace.poll(&mut follower).into_iter().flat_map(lines_of).collect();
-            if !lines.is_empty() && !send(&to, Event::Log(lines)) {
-                return;
+            let came = in_turn(pace.poll(&mut follower));
+            // Of a log that rushes by it would be another one each time.
+            let rushes = came
+                .iter()
+                .any(|came| matches!(came, Event::Rush(all) if all.iter().any(|one| one.len() > FEW)));
+            let stands = if rushes { Vec::new() } else { follower.standing() };
+            let news = (stands != standing).then(|| Event::Standing(lines_that(&stands)));
+            standing = stands;
+            for came in came.into_iter().chain(news) {
+                if !send(&to, came) {
+                    return;
+                }
             }
             if follower.has_older() != told {
                 told = follower.has_older();
@@ -80,10 +89,33 @@ pub fn start(
     Ok(Want { want: Some(want), bell })
 }
 
+/// More records than these at once rush by.
+const FEW: usize = 100;
+
+/// The lines of records that are told again.
+fn lines_that(stand: &[Record]) -> Vec<LogLine> {
+    stand.iter().cloned().flat_map(split).collect()
+}
+
+/// What came, as it came: records as they stand, and lines.
+fn in_turn(events: Vec<follow::Event>) -> Vec<Event> {
+    let mut all = Vec::new();
+    for event in events {
+        match (event, all.last_mut()) {
+            (follow::Event::Batch(batch), Some(Event::Rush(batches))) => batches.push(batch),
+            (follow::Event::Batch(batch), _) => all.push(Event::Rush(vec![batch])),
+            (other, Some(Event::Log(lines))) => lines.extend(lines_of(other)),
+            (other, _) => all.push(Event::Log(lines_of(other))),
+        }
+    }
+    all
+}
+
 /// The lines of a record, or what happened to a file, which stands where it happened.
 fn lines_of(event: follow::Event) -> Vec<LogLine> {
     match event {
         follow::Event::Record(record) => split(record),
+        follow::Event::Batch(batch) => batch.records().into_iter().flat_map(split).collect(),
         follow::Event::Rotated { file } => {
             vec![note(safe!("-- {file} was rotated, a new one follows --"), file)]
         }
@@ -99,20 +131,7 @@ fn lines_of(event: follow::Event) -> Vec<LogLine> {
 
 /// The lines of a record.
 pub fn split(record: Record) -> Vec<LogLine> {
-    let (file, time, near): (SafeText, Option<Wall>, Option<Wall>) = (record.file, record.time, record.near);
-    let (component, thread, source) = (record.component, record.thread, record.source);
-    let line = |(n, text): (usize, SafeText)| LogLine {
-        file: file.clone(),
-        time,
-        near,
-        level: record.level,
-        component: component.clone(),
-        thread: thread.clone(),
-        source: source.clone(),
-        text,
-        continued: n > 0,
-    };
-    record.text.into_iter().enumerate().map(line).collect()
+    LogLine::of(record).collect()
 }
 
 fn note(text: SafeText, file: SafeText) -> LogLine {
@@ -147,5 +166,5 @@ pub fn patterns(layout: &Layout, config: &Config) -> Vec<PathBuf> {
 /// Follows that.
 pub fn follow(layout: &Layout, config: &Config, zone: Zone) -> impl FnOnce() -> Follower + Send + 'static {
     let patterns = patterns(layout, config);
-    move || Follower::open(&patterns, zoned(zone), LAST)
+    move || Follower::open(&patterns, zoned(zone), LAST).raw()
 }

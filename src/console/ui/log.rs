@@ -253,12 +253,13 @@ fn histogram(app: &App, now: Wall, glyphs: &'static Glyphs, bars: &mut Bars) -> 
     let zone = &app.options.zone;
     let (errors, warnings) = app.log_faults();
     let room = usize::from(app.beside_bars());
-    let buckets = bars.of(app);
-    let chosen = app.log_pane().bar.map(|at| at.min(buckets.len().saturating_sub(1)));
-    let (Some(first), Some(second)) = (buckets.first(), buckets.get(1)) else { return Vec::new() };
+    // Without any there is nothing to be counted.
     if errors + warnings == 0 {
         return Vec::new();
     }
+    let buckets = bars.of(app);
+    let chosen = app.log_pane().bar.map(|at| at.min(buckets.len().saturating_sub(1)));
+    let (Some(first), Some(second)) = (buckets.first(), buckets.get(1)) else { return Vec::new() };
     let step = (second.from - first.from).num_seconds().max(1);
     let last = first.from + (second.from - first.from) * i32::try_from(buckets.len()).unwrap_or(1);
     let ends = safe!("  {} to {}", words::stamp(first.from, now, zone), words::stamp(last, now, zone));

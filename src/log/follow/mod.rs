@@ -4,7 +4,7 @@
 //!
 //! `one` reads a single file and notices that what it has read is no longer there, by its `print`; `copies` finds where that
 //! went; `patterns` lists names; `names` decides which file is which; `resume` goes on where another follower was cut off, by its
-//! `cursor`s; `pace` looks when there is something to see.
+//! `cursor`s; `raw` is for whoever shows what comes; `pace` looks when there is something to see.
 
 mod copies;
 mod cursor;
@@ -13,12 +13,14 @@ mod one;
 mod pace;
 mod patterns;
 mod print;
+mod raw;
 mod resume;
 
 pub use cursor::Cursor;
 pub use pace::Pace;
 pub use patterns::{Patterns, is_packed, rotated};
 
+use super::batch::Batch;
 use super::{Record, Zoned, merge};
 use crate::host::tail::FileId;
 use crate::text::SafeText;
@@ -28,6 +30,7 @@ use one::{Followed, Step};
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::fs::File;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 /// How much one poll reads of one file, and of all.
@@ -56,8 +59,10 @@ const OLDER_BYTES: usize = 1 << 20;
 pub enum Event {
     /// A record.
     Record(Record),
-    /// The file was rotated, renamed, removed, or copied and cut; all that was written to it has been read. What follows under
-    /// its name is a new file.
+    /// Records of one file as they stand; only of a follower that is [`Follower::raw`].
+    Batch(Arc<Batch>),
+    /// The file was rotated, renamed or removed; all that was written to it has been read. What follows under its name
+    /// is a new file.
     Rotated {
         /// Which.
         file: SafeText,
@@ -110,6 +115,8 @@ pub struct Follower {
     removed: HashMap<PathBuf, (i64, bool)>,
     /// Records that were not told were in a file that is not followed any more.
     lost_older: bool,
+    /// Records are told as they stand.
+    raw: bool,
 }
 
 impl Follower {
@@ -166,6 +173,7 @@ impl Follower {
             paths: Vec::new(),
             removed: HashMap::new(),
             lost_older: false,
+            raw: false,
         }
     }
 
@@ -258,7 +266,7 @@ impl Follower {
     /// A poll a moment after the last one, long enough for whatever waits for one.
     #[cfg(test)]
     pub fn look(&mut self) -> Vec<Event> {
-        self.poll(self.now + Duration::from_millis(300))
+        self.poll(self.now + Duration::from_millis(300)).into_iter().flat_map(super::tests::apart).collect()
     }
 
     /// Reads on until nothing is left, and gives out what waits for further lines: for a reader who does not follow.
@@ -397,7 +405,10 @@ impl Follower {
             }
             let mut records = Vec::new();
             let file = &mut self.files[index];
+            file.raw = self.raw.then(Vec::new);
             let step = file.advance(self.now, &mut share, &mut records);
+            let raw = file.raw.take().unwrap_or_default().into_iter().filter(|batch| !batch.is_empty());
+            self.queue.extend(raw.map(|batch| Event::Batch(Arc::new(batch))));
             if file.retired.is_some() && file.has_grown(self.now) {
                 // Its writer does not know yet.
                 file.retired = Some(self.now + GRACE);

@@ -8,6 +8,7 @@ use older::Older;
 use super::cursor::{Cursor, len_of, read_at};
 use super::print::{PRINT, Print};
 use crate::host::tail::{self, FileId};
+use crate::log::batch::Batch;
 use crate::log::encoding::{Decoding, TELLING};
 use crate::log::parse::Parser;
 use crate::log::spans::Spans;
@@ -91,6 +92,8 @@ pub struct Followed {
     older: Older,
     /// Older records that were read and not told yet.
     pub held: VecDeque<Record>,
+    /// What was read comes as it stands, before the records that [`Followed::advance`] adds.
+    pub raw: Option<Vec<Batch>>,
     /// Everything before this byte was given out when that was known last.
     told: u64,
     cursor: Option<Cursor>,
@@ -150,6 +153,7 @@ impl Followed {
             stage: Stage::Open,
             older: Older::None,
             held: VecDeque::new(),
+            raw: None,
             told: 0,
             cursor: None,
         }
@@ -265,7 +269,10 @@ impl Followed {
                 break;
             }
             idle = false;
-            self.parser.push(&chunk, records);
+            match &mut self.raw {
+                Some(raw) => raw.push(self.parser.push_raw(&chunk)),
+                None => self.parser.push(&chunk, records),
+            }
             self.print.add(&chunk);
             *share -= chunk.len();
         }
@@ -333,6 +340,12 @@ impl Followed {
             Stage::Done => return None,
         };
         self.grew.map(|grew| grew + after)
+    }
+
+    /// Records that wait for further lines, as they stand; none of a file that others are read of.
+    pub fn standing(&self) -> Vec<Record> {
+        let waits = self.stage == Stage::Open && self.retired.is_none() && !self.copied;
+        if waits { self.parser.standing() } else { Vec::new() }
     }
 
     /// It, as it is open.

@@ -43,6 +43,19 @@ impl Stamp {
 
     /// Format A: `04/09/97 17:11:08`.
     pub fn classic(text: &str) -> Option<Stamp> {
+        // As nearly all are written. What this does not take may still be one.
+        if let [date @ .., b' ', h1, h2, b':', m1, m2, b':', s1, s2] = text.as_bytes()
+            && let [month1, month2, b'/', day1, day2, b'/', y1, y2] = date
+            && let Some([month, day, year]) = pairs([[*month1, *month2], [*day1, *day2], [*y1, *y2]])
+            && let Some([h, m, s]) = pairs([[*h1, *h2], [*m1, *m2], [*s1, *s2]])
+        {
+            let date = NaiveDate::from_ymd_opt(of_century(year), month, day)?;
+            return Some(Stamp::of(date.and_time(time_of_day(h, m, s, 0)?)));
+        }
+        Stamp::classic_of_any_width(text)
+    }
+
+    fn classic_of_any_width(text: &str) -> Option<Stamp> {
         let mut scan = Scan(text);
         let date = us_date(&mut scan, "/")?;
         scan.lit(" ")?;
@@ -88,6 +101,31 @@ impl Stamp {
 
     /// Format E: `date="10-14-2013"`, `time="09:30:55.935+300"`.
     pub fn cmtrace(date: &str, time: &str) -> Stamp {
+        if let Some(stamp) = Stamp::cmtrace_of_full_width(date.as_bytes(), time.as_bytes()) {
+            return stamp;
+        }
+        Stamp::cmtrace_of_any_width(date, time)
+    }
+
+    /// The same as nearly all are written. None: that may still be one.
+    fn cmtrace_of_full_width(date: &[u8], time: &[u8]) -> Option<Stamp> {
+        let [month1, month2, b'-', day1, day2, b'-', c1, c2, y1, y2] = date else { return None };
+        let [h1, h2, b':', m1, m2, b':', s1, s2, b'.', f1, f2, f3, sign @ (b'+' | b'-'), b1, b2, b3] = time
+        else {
+            return None;
+        };
+        let [month, day] = pairs([[*month1, *month2], [*day1, *day2]])?;
+        let [century, year] = pairs([[*c1, *c2], [*y1, *y2]])?;
+        let [h, m, s] = pairs([[*h1, *h2], [*m1, *m2], [*s1, *s2]])?;
+        let [f12, f3, b12, b3] = pairs([[*f1, *f2], [b'0', *f3], [*b1, *b2], [b'0', *b3]])?;
+        let date = NaiveDate::from_ymd_opt(i32::try_from(century * 100 + year).ok()?, month, day)?;
+        let time = time_of_day(h, m, s, (f12 * 10 + f3) * 1_000_000)?;
+        let bias = i32::try_from(b12 * 10 + b3).ok()?;
+        let bias = if *sign == b'-' { -bias } else { bias };
+        Some(Stamp { bias: Some(bias), ..Stamp::of(date.and_time(time)) })
+    }
+
+    fn cmtrace_of_any_width(date: &str, time: &str) -> Stamp {
         let read = || {
             let mut scan = Scan(date.trim());
             let date = us_date(&mut scan, "-")?;
@@ -160,8 +198,7 @@ fn us_date(scan: &mut Scan, between: &str) -> Option<NaiveDate> {
     let digits = scan.digits(2, 4)?;
     let year: i32 = digits.parse().ok()?;
     let year = match digits.len() {
-        2 if year >= 70 => 1900 + year,
-        2 => 2000 + year,
+        2 => of_century(year.unsigned_abs()),
         4 => year,
         _ => return None,
     };
@@ -186,13 +223,25 @@ fn clock(scan: &mut Scan) -> Option<NaiveTime> {
             .take(9)
             .fold(0, |n, b| n * 10 + u32::from(b - b'0'));
     }
+    time_of_day(hour, minute, second, nanos)
+}
+
+fn time_of_day(hour: u32, minute: u32, second: u32, nanos: u32) -> Option<NaiveTime> {
     // The leap second is shown as the one before it.
-    NaiveTime::from_hms_nano_opt(
-        hour,
-        minute,
-        second.min(59).max(if second > 60 { second } else { 0 }),
-        nanos,
-    )
+    let second = second.min(59).max(if second > 60 { second } else { 0 });
+    NaiveTime::from_hms_nano_opt(hour, minute, second, nanos)
+}
+
+/// A year of two digits.
+fn of_century(year: u32) -> i32 {
+    let century = if year >= 70 { 1900 } else { 2000 };
+    i32::try_from(year).map_or(0, |year| century + year)
+}
+
+/// Numbers of two digits each.
+fn pairs<const N: usize>(of: [[u8; 2]; N]) -> Option<[u32; N]> {
+    let digits = of.iter().flatten().all(u8::is_ascii_digit);
+    digits.then(|| of.map(|[tens, ones]| u32::from(tens - b'0') * 10 + u32::from(ones - b'0')))
 }
 
 /// `Z`, `+01:00`, `-0330`, `+01`, or nothing, as minutes west. The outer `None`: something that looks like one and is none.
@@ -243,4 +292,36 @@ fn bias(text: &str) -> Option<(Option<i32>, bool)> {
     scan.end()?;
     let minutes = if negative != inner { -minutes } else { minutes };
     Some((Some(minutes), odd))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::log::tests::cases;
+    use proptest::prelude::*;
+
+    proptest! {
+        #![proptest_config(cases(2_000))]
+
+        #[test]
+        fn times_of_full_width_are_read_as_all_others_are(
+            date in "[0-9]{2}-[0-9]{2}-[0-9]{4}",
+            time in "[0-9]{2}:[0-6][0-9]:[0-6][0-9]\\.[0-9]{3}[-+][0-9]{3}",
+            classic in "[01][0-9]/[0-3][0-9]/[0-9]{2} [0-2][0-9]:[0-6][0-9]:[0-6][0-9]",
+            at in 0_usize..17,
+            with in "[0-9 /:.+-]",
+        ) {
+            let mut wrong = classic.clone();
+            wrong.replace_range(at..=at, &with);
+            for text in [&classic, &wrong] {
+                prop_assert_eq!(Stamp::classic(text), Stamp::classic_of_any_width(text));
+            }
+            prop_assert_eq!(Stamp::cmtrace(&date, &time), Stamp::cmtrace_of_any_width(&date, &time));
+            let mut wrong = time.clone();
+            wrong.replace_range(at.min(15)..=at.min(15), &with);
+            for date in [date.as_str(), "10-14-2013"] {
+                prop_assert_eq!(Stamp::cmtrace(date, &wrong), Stamp::cmtrace_of_any_width(date, &wrong));
+            }
+        }
+    }
 }

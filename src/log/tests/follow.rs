@@ -7,8 +7,9 @@ mod resumed;
 mod rotated;
 mod storm;
 
-use super::west;
+use super::{apart, west};
 use crate::host::tail::{Watch, Woken};
+use crate::log::Record;
 use crate::log::follow::{Event, Follower};
 use std::fs::{self, OpenOptions};
 use std::io::Write;
@@ -39,6 +40,7 @@ fn told(follower: &mut Follower) -> Vec<String> {
         for event in follower.look() {
             told.push(match event {
                 Event::Record(r) => r.full_text().trim_start_matches("record ").to_owned(),
+                Event::Batch(batch) => format!("{batch:?}"),
                 Event::Rotated { .. } => "R".to_owned(),
                 Event::Truncated { copy: None, .. } => "T".to_owned(),
                 Event::Truncated { .. } => "C".to_owned(),
@@ -310,4 +312,22 @@ fn who_rings_ends_a_wait_also_before_it_began() {
         scope.spawn(|| bell.ring());
         assert_eq!(watch.wait(Duration::from_secs(50)), Woken::Rung);
     });
+}
+
+#[test]
+fn what_may_go_on_is_known_as_it_stands_before_it_is_told() {
+    let f = Fixture::new();
+    append(&f.log, "");
+    let mut follower = f.follow(0).raw();
+    assert!(told(&mut follower).is_empty() && follower.standing().is_empty());
+    let now = Duration::from_secs(60);
+    append(&f.log, "[11/28/26 01:02:03] P ==> one\nmore\n[11/28/26 01:02:04] P ==> two\n[11/28/26 01:0");
+    let came: Vec<Event> = follower.poll(now).into_iter().flat_map(apart).collect();
+    assert!(matches!(&came[..], [Event::Record(one)] if one.full_text() == "one\nmore"), "{came:?}");
+    let stands: Vec<String> = follower.standing().iter().map(Record::full_text).collect();
+    assert_eq!(stands, ["two"]);
+    let came: Vec<Event> =
+        follower.poll(now + Duration::from_millis(30)).into_iter().flat_map(apart).collect();
+    assert!(matches!(&came[..], [Event::Record(two)] if two.full_text() == "two"), "{came:?}");
+    assert!(follower.standing().is_empty());
 }

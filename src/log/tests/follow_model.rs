@@ -70,7 +70,7 @@ impl Tally {
                     }
                 }
                 Event::Truncated { .. } => self.truncated += 1,
-                Event::Rotated { .. } | Event::Problem { .. } => {}
+                Event::Batch(_) | Event::Rotated { .. } | Event::Problem { .. } => {}
             }
         }
     }
@@ -79,7 +79,7 @@ impl Tally {
 fn run(ops: &[Op], pattern: &str) -> Result<(), TestCaseError> {
     let dir = tempfile::tempdir().unwrap();
     let log = dir.path().join("P.LOG");
-    let mut follower = Follower::open(&[dir.path().join(pattern)], west(0), usize::MAX);
+    let mut follower = Follower::open(&[dir.path().join(pattern)], west(0), usize::MAX).raw();
     let mut tally = Tally::default();
     let (mut next, mut names, mut half) = (0, 0, None::<String>);
     // Records that an operation destroyed before they could be told, as far as is known.

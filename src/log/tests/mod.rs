@@ -1,4 +1,5 @@
 #![allow(clippy::unwrap_used)]
+mod batch;
 mod corpus;
 mod follow;
 mod follow_model;
@@ -14,6 +15,7 @@ mod write;
 
 use super::{Record, Zoned};
 use crate::clock::Wall;
+use crate::log::follow::Event;
 use crate::log::parse::Parser;
 use chrono::TimeDelta;
 use std::sync::Arc;
@@ -38,6 +40,14 @@ pub fn read_at(bytes: impl AsRef<[u8]>, zone: Zoned) -> Vec<Record> {
     parser.push(bytes.as_ref(), &mut records);
     parser.finish(&mut records);
     records
+}
+
+/// Each record by itself.
+pub fn apart(event: Event) -> Vec<Event> {
+    match event {
+        Event::Batch(batch) => batch.records().into_iter().map(Event::Record).collect(),
+        other => vec![other],
+    }
 }
 
 /// So many cases, `PCM_CASES` times as many where that is set; a failing one is printed, and becomes a test of its own instead of a file of seeds.

@@ -1,11 +1,13 @@
 //! A log pane; there are two, that of the overview and a view of its own. The lines of all files live here in the order of
 //! time, each with a key that never changes, so that what one reads stays where it is whatever comes in. `moves` gets about in
-//! them, `find` searches and filters, `conditions` lists what is filtered, `whole` has one file from its beginning to its end; the drawing is in `ui::log`.
+//! them, `find` searches and filters, `conditions` lists what is filtered, `rush` puts off what nobody sees of a log that rushes by, `whole` has
+//! one file from its beginning to its end; the drawing is in `ui::log`.
 
 mod conditions;
 mod find;
 mod moves;
 mod older;
+mod rush;
 #[cfg(test)]
 mod tests;
 mod times;
@@ -15,6 +17,7 @@ use find::Before;
 pub use find::is_poll;
 use moves::is_fault;
 use older::Seek;
+use rush::Rush;
 pub use whole::Whole;
 
 use super::input::Input;
@@ -74,6 +77,10 @@ pub struct LogPane {
     places: Places,
     /// Lines that did not fit any more.
     dropped: u64,
+    /// Newer records that are no lines yet.
+    rush: Rush,
+    /// Lines that stand below all others until they come.
+    standing: Vec<Arc<LogLine>>,
     /// So much text is kept.
     bytes: usize,
     errors: usize,
@@ -145,6 +152,8 @@ impl Default for LogPane {
             seeking: None,
             places: Places::default(),
             dropped: 0,
+            rush: Rush::default(),
+            standing: Vec::new(),
             bytes: 0,
             errors: 0,
             warnings: 0,
@@ -193,11 +202,18 @@ impl LogPane {
 
     /// Takes new lines: of one file in its own order, of several by their times.
     pub fn push(&mut self, lines: impl IntoIterator<Item: Into<Arc<LogLine>>>) {
+        self.settle();
         let lines: Vec<Arc<LogLine>> = lines.into_iter().map(Into::into).collect();
         for record in lines.chunk_by(|_, next| next.continued) {
             let fits = self.fits(record.iter());
             record.iter().for_each(|line| self.push_line(line.clone(), fits));
         }
+    }
+
+    /// Shows these below all others until they come: they may go on.
+    pub fn stand(&mut self, lines: &[Arc<LogLine>]) {
+        let records = lines.chunk_by(|_, next| next.continued).filter(|record| self.fits(record.iter()));
+        self.standing = records.flatten().filter(|line| self.passes(line)).cloned().collect();
     }
 
     fn push_line(&mut self, line: Arc<LogLine>, fits: bool) {
@@ -268,7 +284,8 @@ impl LogPane {
 
     /// How many lines there are and how many of them are shown.
     pub fn counts(&self) -> (usize, usize) {
-        (self.lines.len(), self.shown.len())
+        let (waiting, shown) = self.waiting();
+        (self.lines.len() + waiting, self.shown.len() + shown)
     }
 
     /// How many older lines were let go; they are in the file.
@@ -278,7 +295,8 @@ impl LogPane {
 
     /// Errors and warnings among the lines kept.
     pub fn faults(&self) -> (usize, usize) {
-        (self.errors, self.warnings)
+        let (errors, warnings) = self.waiting_faults();
+        (self.errors + errors, self.warnings + warnings)
     }
 
     /// The files that lines are here of.
@@ -288,7 +306,7 @@ impl LogPane {
 
     /// The newest line's file.
     pub fn file(&self) -> Option<&SafeText> {
-        self.lines.back().map(|(_, line)| &line.file)
+        self.tail().last().or(self.lines.back()).map(|(_, line)| &line.file)
     }
 
     /// Whether the operator marked this line.
@@ -308,17 +326,18 @@ impl LogPane {
 
     /// When the oldest line was written that has a time.
     pub fn begins(&self) -> Option<Wall> {
-        self.lines.iter().map(|((at, _), _)| *at).find(|at| *at != Wall::MIN_UTC)
+        let waiting = self.waiting_times().map(|(at, _)| at);
+        self.lines.iter().map(|((at, _), _)| *at).chain(waiting).find(|at| *at != Wall::MIN_UTC)
     }
 
     /// Errors and warnings by time over so many columns, from the oldest line that has a time to the newest. Empty where
     /// there is no stretch of time to divide.
     pub fn histogram(&self, columns: usize) -> Vec<Bucket> {
-        let until = self.lines.back().map(|((at, _), _)| *at);
+        let until = self.tail().last().or(self.lines.back()).map(|((at, _), _)| *at);
         match (self.begins(), until) {
             (Some(from), Some(last)) => {
                 let points = self.lines.iter().filter(|(_, line)| !line.continued);
-                let points = points.map(|((at, _), line)| (*at, line.level));
+                let points = points.map(|((at, _), line)| (*at, line.level)).chain(self.waiting_times());
                 count(points, from, last + chrono::TimeDelta::seconds(1), columns)
             }
             _ => Vec::new(),
@@ -327,12 +346,13 @@ impl LogPane {
 
     /// How many lines came so far: what was worked out of all lines holds as long as this stays.
     pub fn revision(&self) -> u64 {
-        self.next - self.first
+        self.next - self.first + self.rushed()
     }
 
     /// This part of it was drawn.
     pub fn drawn(&mut self, window: Window) {
         self.height = window.height.max(1);
+        self.rush_drawn(self.height);
         if self.third.is_some() {
             self.ends_at(self.end(self.height));
         }
@@ -340,9 +360,17 @@ impl LogPane {
 
     /// The lines to be drawn when there is room for so many, oldest first, each with its key.
     pub fn window(&self, height: usize) -> impl DoubleEndedIterator<Item = (LineKey, &LogLine)> {
+        let newest = if self.follow { &self.standing[..] } else { &[] };
+        let newest = &newest[newest.len().saturating_sub(height)..];
+        let room = height - newest.len();
+        let tail = self.tail();
+        let tail = &tail[tail.len().saturating_sub(room)..];
         let end = self.end(height);
-        let start = end.saturating_sub(height);
-        self.shown.range(start..end).filter_map(|key| Some((*key, self.line(*key)?)))
+        let start = end.saturating_sub(room - tail.len());
+        let lines = self.shown.range(start..end).filter_map(|key| Some((*key, self.line(*key)?)));
+        // They have no place yet.
+        let newest = newest.iter().map(|line| ((Wall::MAX_UTC, u64::MAX), line.as_ref()));
+        lines.chain(tail.iter().map(|(key, line)| (*key, line.as_ref()))).chain(newest)
     }
 
     /// All lines that pass level, component and filter: what is saved.

@@ -208,7 +208,7 @@ impl LogPane {
 
     /// Whether there is an error or a warning in this direction from where one is.
     pub fn has_fault(&self, forward: bool) -> bool {
-        self.next_fault(forward).is_some()
+        !forward && self.waiting_faults() != (0, 0) || self.next_fault(forward).is_some()
     }
 
     /// The place of the next (or previous) error or warning that is shown.

@@ -27,6 +27,7 @@ impl LogPane {
         lines: impl IntoIterator<Item: Into<Arc<LogLine>>>,
         more: Option<bool>,
     ) -> Option<SafeText> {
+        self.settle();
         let lines: Vec<Arc<LogLine>> = lines.into_iter().map(Into::into).collect();
         for record in lines.chunk_by(|_, next| next.continued).rev() {
             let fits = self.fits(record.iter());
@@ -103,7 +104,7 @@ impl LogPane {
             return false;
         }
         let top = self.end(self.height).saturating_sub(self.height);
-        let few = self.shown.len() < self.height && self.lines.len() < MAX_LINES;
+        let few = self.counts().1 < self.height && self.lines.len() < MAX_LINES;
         self.seeking.is_some() || few || !self.follow && top < self.height
     }
 }

@@ -2,10 +2,14 @@
 #![allow(clippy::unwrap_used)]
 
 use super::*;
+use crate::clock::Zone;
 use crate::console::app::terms;
 use crate::console::app::whole::Row;
 use crate::console::keymap::commands::Id;
 use crate::console::keymap::{Key, Keymap};
+use crate::log::batch::Batch;
+use crate::log::parse::Parser;
+use crate::log::zoned;
 use chrono::TimeDelta;
 use proptest::prelude::*;
 
@@ -447,4 +451,96 @@ fn filters_of_one_kind_are_alternatives_kinds_hold_together_and_a_record_passes_
     assert!(pane.back(), "the newest filter goes");
     assert_eq!(pane.counts().1, 15);
     assert_eq!(pane.offers(), [SafeText::from("component:Z"), SafeText::from("thread:7")]);
+}
+
+/// Records of one file, each with its second and what kind it is.
+fn batch(parser: &mut Parser, records: &[(u32, u8)]) -> Arc<Batch> {
+    let text = |(second, kind): &(u32, u8)| {
+        let (text, more) = match kind {
+            0 => ("it failed", ""),
+            1 => ("a warning", "and more\n"),
+            2 => ("Looking for instruction file: x", ""),
+            _ => ("a line", ""),
+        };
+        format!("[11/22/26 13:{:02}:{:02}] P ==> {text} {second}\n{more}", second / 60 % 60, second % 60)
+    };
+    Arc::new(parser.push_raw(records.iter().map(text).collect::<String>().as_bytes()))
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 60, failure_persistence: None, ..Default::default() })]
+
+    #[test]
+    fn what_rushes_by_is_drawn_and_counted_as_if_each_line_had_come(
+        steps in prop::collection::vec((0_usize..700, 0_u32..3_600, prop::bool::ANY, 0_u8..6), 1..12),
+        polls in prop::bool::ANY,
+        room in 50_usize..2_000,
+        height in 1_usize..30,
+    ) {
+        let [mut eager, mut pane] = [(); 2].map(|()| LogPane { room, polls, height, ..LogPane::default() });
+        let mut parsers = ["A", "B"].map(|file| Parser::new(file.into(), zoned(Zone::utc())));
+        for (count, from, other, then) in steps {
+            let kinds: Vec<(u32, u8)> = (0..count as u32).map(|n| (from + n / 50, (n * 7919 % 23) as u8)).collect();
+            let came = batch(&mut parsers[usize::from(other)], &kinds);
+            eager.push(came.records().into_iter().flat_map(LogLine::of));
+            pane.rush(&[came], &mut None, true);
+            prop_assert_eq!(texts(&mut pane, height), texts(&mut eager, height));
+            prop_assert_eq!(pane.file(), eager.file());
+            // Of what was let go nobody says how many lines there were.
+            if eager.dropped() == 0 {
+                prop_assert_eq!(pane.faults(), eager.faults());
+                prop_assert!(pane.counts() <= eager.counts());
+            }
+            match then {
+                0 => pane.settle(),
+                1 => {
+                    pane.settle();
+                    [&mut eager, &mut pane].into_iter().for_each(|pane| drop(does(pane, Id::Up)));
+                }
+                2 => [&mut eager, &mut pane].into_iter().for_each(LogPane::resume),
+                _ => {}
+            }
+        }
+        pane.settle();
+        prop_assert_eq!(pane.counts(), eager.counts());
+        prop_assert_eq!(pane.faults(), eager.faults());
+        prop_assert_eq!(pane.dropped() > 0, eager.dropped() > 0);
+        prop_assert_eq!(texts(&mut pane, room), texts(&mut eager, room));
+        prop_assert!(pane.files().eq(eager.files()));
+        prop_assert_eq!(pane.unseen, eager.unseen);
+    }
+}
+
+#[test]
+fn of_a_rush_only_what_is_drawn_becomes_lines() {
+    let mut parser = Parser::new("A".into(), zoned(Zone::utc()));
+    let mut pane = LogPane::default();
+    pane.drawn(Window { height: 20, ..Window::default() });
+    for n in 0..100 {
+        pane.rush(&[batch(&mut parser, &[(n, 9); 1_000])], &mut None, true);
+    }
+    assert!(pane.lines.is_empty());
+    assert_eq!((pane.counts().0, pane.window(20).count()), (MAX_LINES, 20));
+    pane.settle();
+    assert_eq!((pane.counts().0, pane.lines.len()), (MAX_LINES, MAX_LINES));
+    assert_eq!(pane.dropped(), 80_000 - 1, "the parser holds the last one back");
+}
+
+#[test]
+fn a_line_that_may_go_on_is_shown_below_all_others_until_it_comes() {
+    let mut pane = LogPane::default();
+    pane.push(vec![line("A", 1, "a1"), line("A", 2, "a2")]);
+    let stands = |texts: &[&str]| texts.iter().map(|text| Arc::new(line("A", 3, text))).collect::<Vec<_>>();
+    pane.stand(&stands(&["a3"]));
+    assert_eq!(texts(&mut pane, 2), ["a2", "a3"]);
+    assert_eq!(pane.counts(), (2, 2));
+    does(&mut pane, Id::Up);
+    assert_eq!(texts(&mut pane, 2), ["a1", "a2"], "whoever reads further up is not disturbed");
+    pane.resume();
+    pane.push(vec![line("A", 3, "a3")]);
+    pane.stand(&stands(&["a4", "a5", "a6"]));
+    assert_eq!(texts(&mut pane, 2), ["a5", "a6"]);
+    assert_eq!(texts(&mut pane, 4), ["a3", "a4", "a5", "a6"]);
+    pane.stand(&[]);
+    assert_eq!(texts(&mut pane, 4), ["a1", "a2", "a3"]);
 }

@@ -4,6 +4,7 @@
 use super::Fixture;
 use crate::host::tail::{Bell, Watch};
 use crate::log::follow::{Event, Pace};
+use crate::log::tests::apart;
 use std::fs::{self, File, OpenOptions};
 use std::io::Write;
 use std::path::Path;
@@ -160,7 +161,7 @@ enum When {
 fn follow(way: Way, when: When, times: usize) -> (Vec<Told>, usize) {
     let f = Fixture::new();
     File::create(&f.log).unwrap();
-    let mut follower = f.follow(0);
+    let mut follower = f.follow(0).raw();
     let shared = Shared::default();
     let mut told = Vec::new();
     let (watch, bell) = Watch::new().unwrap();
@@ -168,7 +169,7 @@ fn follow(way: Way, when: When, times: usize) -> (Vec<Told>, usize) {
     let _ = shared.bell.set(bell);
     let mut poll = |last: bool| {
         let events = if when == When::Often || last { follower.look() } else { pace.poll(&mut follower) };
-        for event in events {
+        for event in events.into_iter().flat_map(apart) {
             match event {
                 Event::Record(record) => {
                     let text = record.full_text();
@@ -178,7 +179,7 @@ fn follow(way: Way, when: When, times: usize) -> (Vec<Told>, usize) {
                 }
                 Event::Truncated { copy: Some(_), .. } => told.push(Told::Copy),
                 Event::Truncated { copy: None, .. } => told.push(Told::Gap),
-                Event::Rotated { .. } => {}
+                Event::Batch(_) | Event::Rotated { .. } => {}
                 Event::Problem { file, message } => told.push(Told::Problem(format!("{file}: {message}"))),
             }
         }
