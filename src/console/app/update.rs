@@ -148,6 +148,7 @@ impl App {
             | Event::Rollout(_)
             | Event::Afar { .. }
             | Event::Said { .. }
+            | Event::Saved { .. }
             | Event::Drawn(_) => false,
         };
         if looks {
