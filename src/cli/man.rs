@@ -21,7 +21,7 @@ const FILES: [(&str, &str); 5] = [
     ("/etc/pcm/pcm.toml", "The configuration."),
     ("/var/lib/pcm", "The state: history, staged content, runs."),
     ("/var/log/pcm/PACMAN.LOG", "The log."),
-    ("/var/log/pcm/runs", "A transcript of each run, for [retention] transcripts after its end."),
+    ("/var/log/pcm/runs", "A transcript of each run, as long as [retention] keeps it."),
     ("~/.config/pcm/themes", "Themes of the console that replace those of the same name."),
 ];
 

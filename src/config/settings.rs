@@ -362,6 +362,8 @@ settings! {
     retention: Retention {
         /// transcripts of runs
         transcripts: Duration = days(90), value(fields::duration);
+        /// above this size the oldest transcripts go; never one of a run that goes on, or whose result is not on the share
+        transcripts_size: u64 = 1 << 30, value(fields::size);
         /// staged content that no request names
         stage: Duration = days(30), value(fields::duration);
         /// above this size the oldest content goes that nothing needs any more; what may yet run here stays

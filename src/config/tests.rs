@@ -64,6 +64,7 @@ backup_marker = "/var/backups/last"
 backup_within = "2d"
 [retention]
 transcripts = "10d"
+transcripts_size = "20 MB"
 stage = "3d"
 stage_size = "700 MB"
 results = "400d"
@@ -129,6 +130,7 @@ fn every_key_of_the_table_is_read() {
     assert_eq!(c.check.backup_marker.as_deref(), Some(std::path::Path::new("/var/backups/last")));
     assert_eq!(c.check.backup_within, s(2 * 86_400));
     assert_eq!((c.retention.transcripts, c.retention.stage), (s(864_000), s(259_200)));
+    assert_eq!(c.retention.transcripts_size, 20 << 20);
     assert_eq!((c.retention.stage_size, c.retention.results), (700 << 20, s(400 * 86_400)));
     assert_eq!((c.log.dir, c.log.format), (Some("/srv/log".into()), LogFormat::Classic));
     assert_eq!((c.log.max_size, c.log.keep), (1 << 20, 9));

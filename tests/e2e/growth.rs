@@ -171,6 +171,69 @@ fn old_transcripts_and_results_go_and_are_said_to_be_kept_no_longer() {
     assert_eq!(names(&own).len(), 1);
 }
 
+/// However many run and however much they print; and what is needed stays, however much that is.
+#[test]
+fn above_their_size_the_oldest_transcripts_go_and_none_of_a_run_that_goes_on_or_is_still_to_be_told() {
+    const PRINTED: u64 = 100 << 10;
+    let mut site = Site::with_config("[retention]\ntranscripts_size = \"250KB\"\n");
+    let go = site.state().join("go");
+    let print = format!(
+        "bytes={PRINTED}; [ $PCM_REQUEST_ID != BP00004 ] || bytes={}; head -c $bytes /dev/zero | tr '\\0' x
+        [ $PCM_REQUEST_ID != BP00004 ] || until [ -e '{}' ]; do sleep 0.1; done",
+        3 * PRINTED,
+        go.display()
+    );
+    let requests = due(&site, 1..=4, &print);
+    site.publish(&requests[..3]);
+    let (results, aside) = (site.share().join("despoolr.box"), site.share().join("aside"));
+    fs::rename(&results, &aside).unwrap();
+    let log = site.state().join("log/runs");
+    let transcript = |n: usize| format!("{}-1.log", id(n));
+    let service = site.service();
+    for n in 1..=3 {
+        site.wait_state(&id(n), "succeeded");
+    }
+    // Everything is tidied at the next start, and then measured.
+    service.terminate();
+    let service = site.service();
+    let space = |site: &Site| site.json_of(&["status"])["space"].take();
+    wait_tidied(&site, "the files are measured", || space(&site).is_object());
+    assert_eq!(names(&log), (1..=3).map(transcript).collect(), "nothing of them is on the share");
+    let took = space(&site);
+    let bytes = |what: &str| took[what].as_u64().unwrap();
+    assert!(bytes("transcripts") >= 3 * PRINTED, "{took}");
+    assert!(bytes("history") >= 4096 && bytes("runs") > 0 && bytes("outbox") > 0, "{took}");
+    assert!(bytes("history") + bytes("runs") + bytes("outbox") <= bytes("state"), "{took}");
+    service.terminate();
+
+    let mut by_age: Vec<_> =
+        (1..=3).map(|n| (fs::metadata(log.join(transcript(n))).unwrap().modified().unwrap(), n)).collect();
+    by_age.sort_unstable();
+    let newest: BTreeSet<String> = by_age[1..].iter().map(|(_, n)| transcript(*n)).collect();
+    fs::rename(&aside, &results).unwrap();
+    let service = site.service();
+    wait_tidied(&site, "only the oldest is gone", || names(&log) == newest);
+    let attempt = site.json(&["show", &id(by_age[0].1)])["attempts"][0].take();
+    assert_eq!((attempt["state"].as_str(), attempt["transcript"].is_null()), (Some("succeeded"), true));
+    let explained = text(&site.pcm(&["explain", &id(by_age[0].1)]));
+    assert!(explained.contains("it went to make room ([retention] transcripts_size)"), "{explained}");
+    wait_no_runs(&site);
+    assert_eq!(names(&log), newest);
+
+    // One that goes on takes more than all may: the others go.
+    site.publish(&requests);
+    let last = log.join(transcript(4));
+    wait_for("it prints", || fs::metadata(&last).is_ok_and(|found| found.len() >= 3 * PRINTED));
+    service.terminate();
+    let _service = site.service();
+    wait_tidied(&site, "only that of the run is left", || names(&log) == BTreeSet::from([transcript(4)]));
+    wait_tidied(&site, "it is measured", || space(&site)["transcripts"].as_u64() >= Some(3 * PRINTED));
+    assert_eq!((site.state_of(&id(4)).as_str(), last.exists()), ("running", true));
+    write(&go, b"");
+    wait_for("it was delivered", || result(&site, &format!("{}-1", id(4))).exists());
+    wait_tidied(&site, "it is too large, and told", || !last.exists());
+}
+
 /// The longest that a share may be away before what waits for it is given up; never sooner than after 30 days, and never
 /// without a word.
 #[test]

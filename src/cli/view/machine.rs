@@ -63,13 +63,15 @@ pub fn findings(doc: &StatusDoc, pcm: &str) -> Vec<String> {
     found
 }
 
-/// `state 12 MB (packages 9 MB, to be delivered 4 KB), logs 2 MB, transcripts 1 MB`
+/// `state 12 MB (history 2 MB, packages 9 MB, runs 40 KB, to be delivered 4 KB), logs 2 MB, transcripts 1 MB`
 fn space(space: &Space) -> String {
     let bytes = text::bytes;
     let (state, stage, outbox) = (bytes(space.state), bytes(space.stage), bytes(space.outbox));
+    let (history, runs) = (bytes(space.history), bytes(space.runs));
     let (logs, transcripts) = (bytes(space.logs), bytes(space.transcripts));
     format!(
-        "state {state} (packages {stage}, to be delivered {outbox}), logs {logs}, transcripts {transcripts}"
+        "state {state} (history {history}, packages {stage}, runs {runs}, to be delivered {outbox}), logs {logs}, \
+         transcripts {transcripts}"
     )
 }
 

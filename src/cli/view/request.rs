@@ -34,6 +34,10 @@ pub fn explain(doc: &ExplainDoc, look: &Look) -> Page {
     }
     if kept_no_longer(doc.transcript.as_ref(), doc.transcript_until, look.now) {
         page.line("Its transcript is kept no longer ([retention] transcripts).");
+    } else if doc.transcript.is_none() && doc.transcript_until.is_some() {
+        page.line(
+            "There is no transcript: none was written, or it went to make room ([retention] transcripts_size).",
+        );
     }
     page.line(next_run(doc, look)).line(look.zone_line());
     past(&mut page, doc, look);

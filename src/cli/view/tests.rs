@@ -231,7 +231,9 @@ fn status_doc() -> StatusDoc {
         polling_by: crate::config::PollingBy::Default,
         space: Some(Space {
             state: 12 << 20,
+            history: 2 << 20,
             stage: 9 << 20,
+            runs: 40 << 10,
             transcripts: 1 << 20,
             outbox: 4 << 10,
             logs: 2 << 20,
@@ -343,7 +345,10 @@ fn explain_of_what_has_run_says_where_its_output_is() {
     let doc = ExplainDoc { transcript_until: Some(later(89 * 24 * 60)), ..doc };
     let text = shown(explain(&doc, &look(120)));
     assert!(text.contains("\nIts output: /var/log/pcm/runs/BP0000Y-1.log, kept until 20"), "{text}");
-    let gone = ExplainDoc { transcript: None, transcript_until: Some(later(-1)), ..doc };
+    let doc = ExplainDoc { transcript: None, ..doc };
+    let text = shown(explain(&doc, &look(120)));
+    assert!(text.contains("\nThere is no transcript: none was written, or it went to make room"), "{text}");
+    let gone = ExplainDoc { transcript_until: Some(later(-1)), ..doc };
     let text = shown(explain(&gone, &look(80)));
     assert!(text.contains("\nIts transcript is kept no longer ([retention] transcripts).\n"), "{text}");
     let never = ExplainDoc { transcript_until: None, ..gone };

@@ -180,12 +180,17 @@ fn draw_transcript(
             let newest = show.attempts.iter().max_by_key(|a| a.attempt);
             let gone =
                 newest.zip(app.now).is_some_and(|(a, now)| kept_no_longer(None, a.transcript_until, now));
-            let why = if gone {
-                "the transcript is kept no longer ([retention] transcripts)"
+            let why: &[&str] = if gone {
+                &["the transcript is kept no longer ([retention] transcripts)"]
+            } else if newest.is_some_and(|a| a.transcript_until.is_some()) {
+                &[
+                    "there is no transcript: none was written, or it went to make room",
+                    "([retention] transcripts_size)",
+                ]
             } else {
-                "this attempt left no transcript"
+                &["this attempt left no transcript"]
             };
-            lines.push(Line::of(why, Scope::Dim));
+            lines.extend(why.iter().map(|line| Line::of(*line, Scope::Dim)));
         }
         None => lines.push(Line::of("reading the transcript", Scope::Dim)),
     }

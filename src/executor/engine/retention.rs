@@ -1,6 +1,7 @@
 //! `[retention]`: what a machine keeps, and what goes. A helper tells what there is (`share::tidy`); what goes is decided
 //! here, where it is known what something needs, and put away in one short step each: nothing that is needed since the
-//! helper looked can go. What was put away, and old transcripts, the helper removes. History itself is never thinned out.
+//! helper looked can go. What was put away, and transcripts that are old or too many, the helper removes. History itself is
+//! never thinned out.
 
 use super::Executor;
 use crate::clock::{Monotonic, Wall};
@@ -36,7 +37,8 @@ impl Executor {
             stage: layout.stage(),
             transcripts: layout.log.join("runs"),
             before: self.old_from(self.known.config().retention.transcripts, now),
-            open: self.known.under_way().map(AttemptRow::run).collect(),
+            most: self.known.config().retention.transcripts_size,
+            open: self.known.under_way().map(AttemptRow::run).chain(self.owed()).collect(),
             state: layout.state.clone(),
             outbox: layout.outbox(),
             log: layout.log.clone(),
@@ -60,6 +62,12 @@ impl Executor {
             return None;
         }
         TimeDelta::from_std(age).ok().and_then(|age| now.checked_sub_signed(age))
+    }
+
+    /// The runs whose result is still to be put into the outbox.
+    fn owed(&self) -> Vec<String> {
+        let owed = self.history.as_ref().ok().and_then(|history| history.owed().ok());
+        owed.unwrap_or_default().into_iter().map(|(run, _)| run).collect()
     }
 
     /// The clock has jumped.

@@ -1,6 +1,6 @@
 //! What a machine keeps beside its history: run folders, staged content, transcripts. Whoever carries jobs out removes, in a
-//! process of its own, what the executor has put away and transcripts that are old, and says what else there is; what of
-//! that is put away next is the executor's to decide (`engine::retention`). Ended in the middle, it is begun anew.
+//! process of its own, what the executor has put away and transcripts that are old or too many, and says what else there
+//! is; what of that is put away next is the executor's to decide (`engine::retention`). Ended in the middle, it is begun anew.
 
 use crate::clock::Wall;
 use crate::executor::run::run_folder::RunFolder;
@@ -30,11 +30,13 @@ pub struct Tidying {
     pub transcripts: PathBuf,
     /// Transcripts that were written last before this go; None: the clock is not believed, and nothing is old.
     pub before: Option<Wall>,
-    /// Runs whose transcripts are needed, however old they seem.
+    /// Above this many bytes of all transcripts the oldest go.
+    pub most: u64,
+    /// Runs whose transcripts are needed, however old or large they are: they go on, or their result is not in the outbox yet.
     pub open: BTreeSet<String>,
-    /// The state folder, which is measured.
+    /// The state folder, which is measured, and the history in it.
     pub state: PathBuf,
-    /// The folder of results that are still to be delivered, which is measured.
+    /// The folder of results that are still to be delivered, which is measured; the transcripts of their runs are needed.
     pub outbox: PathBuf,
     /// The log folder, which is measured.
     pub log: PathBuf,
@@ -92,8 +94,8 @@ impl Tidying {
         for path in tidied.note(abandoned).unwrap_or_default() {
             tidied.note(fs::remove_file(&path).map_err(|e| at(&path, &e)));
         }
-        let old = self.old_transcripts();
-        for path in tidied.note(old).unwrap_or_default() {
+        let gone = self.transcripts_that_go();
+        for path in tidied.note(gone).unwrap_or_default() {
             let gone = tidied.note(fs::remove_file(&path).map_err(|e| at(&path, &e)));
             tidied.transcripts += usize::from(gone.is_some());
         }
@@ -116,11 +118,20 @@ impl Tidying {
             |whole: u64, part: u64, within: bool| if within { whole.saturating_sub(part) } else { whole };
         Some(Space {
             state: less(state, log, self.log.starts_with(&self.state)),
+            history: self.history(),
+            runs: size(&self.runs)?,
             stage: size(&self.stage)?,
             transcripts,
             outbox: size(&self.outbox)?,
             logs: less(log, transcripts, self.transcripts.starts_with(&self.log)),
         })
+    }
+
+    /// With what SQLite keeps beside it, and with what was put aside.
+    fn history(&self) -> u64 {
+        let name = |entry: &DirEntry| name_of(entry).is_some_and(|name| name.starts_with("history.db"));
+        let files = entries(&self.state).unwrap_or_default().into_iter().filter(name);
+        files.filter_map(|file| Some(file.metadata().ok()?.len())).sum()
     }
 
     /// What a writer left that died in the middle, one file each time.
@@ -142,19 +153,54 @@ impl Tidying {
         Ok(abandoned)
     }
 
-    fn old_transcripts(&self) -> io::Result<Vec<PathBuf>> {
-        let Some(before) = self.before.filter(|_| self.transcripts.exists()) else { return Ok(Vec::new()) };
+    /// What is old; and of the rest the oldest, while all of them together are too large.
+    fn transcripts_that_go(&self) -> io::Result<Vec<PathBuf>> {
+        if !self.transcripts.exists() {
+            return Ok(Vec::new());
+        }
         // Whoever else may write there could have put a link to other logs in its place.
         for home in self.transcripts.parent().into_iter().chain([&*self.transcripts]) {
             perms::check_home(home).map_err(|loose| io::Error::other(loose.to_string()))?;
         }
-        let is_old = |entry: &DirEntry| {
-            let run = name_of(entry).and_then(|name| Some(name.strip_suffix(".log")?.to_owned()));
-            let written = entry.metadata().and_then(|meta| meta.modified());
-            run.is_some_and(|run| !self.open.contains(&run))
-                && written.is_ok_and(|at| Wall::from(at) < before)
-        };
-        Ok(entries(&self.transcripts)?.iter().filter(|entry| is_old(entry)).map(DirEntry::path).collect())
+        let undelivered = self.undelivered()?;
+        let mut total = 0;
+        let (mut go, mut rest) = (Vec::new(), Vec::new());
+        for entry in entries(&self.transcripts)? {
+            let Some(run) = name_of(&entry).and_then(|name| Some(name.strip_suffix(".log")?.to_owned()))
+            else {
+                continue;
+            };
+            let Ok(meta) = entry.metadata() else { continue };
+            let bytes = if meta.is_file() { meta.len() } else { 0 };
+            total += bytes;
+            // A run that began since this was asked for has a folder: none goes before its result is on the share.
+            let needed =
+                self.open.contains(&run) || undelivered.contains(&run) || self.runs.join(&run).exists();
+            match meta.modified().map(Wall::from) {
+                _ if needed => {}
+                Ok(at) if self.before.is_some_and(|before| at < before) => {
+                    total -= bytes;
+                    go.push(entry.path());
+                }
+                Ok(at) if meta.is_file() => rest.push((at, entry.path(), bytes)),
+                _ => {}
+            }
+        }
+        rest.sort();
+        for (_, path, bytes) in rest {
+            if total <= self.most {
+                break;
+            }
+            total -= bytes;
+            go.push(path);
+        }
+        Ok(go)
+    }
+
+    /// The runs whose results wait in the outbox.
+    fn undelivered(&self) -> io::Result<BTreeSet<String>> {
+        let names = entries(&self.outbox)?.into_iter().filter_map(|entry| name_of(&entry));
+        Ok(names.filter_map(|name| Some(name.strip_suffix(".MIF")?.to_owned())).collect())
     }
 
     fn find_runs(&self) -> io::Result<Vec<KeptRun>> {
@@ -240,6 +286,7 @@ mod tests {
             stage: at.join("stage"),
             transcripts: at.join("log"),
             before,
+            most: u64::MAX,
             open: open.iter().map(|run| (*run).to_owned()).collect(),
             state: at.to_owned(),
             outbox: at.join("outbox"),
@@ -353,5 +400,52 @@ mod tests {
         let tidied = tidying(dir.path(), Some(day(0).into()), &[]).carry_out();
         assert!(tidied.fault.unwrap().as_str().contains("BP00000-1.log"));
         assert_eq!((tidied.transcripts, there().len()), (2, 1));
+    }
+
+    #[test]
+    fn above_their_size_the_oldest_transcripts_go_and_none_that_something_needs() {
+        let dir = tempfile::tempdir().unwrap();
+        let transcript = |run: &str, days: u64, bytes: usize| {
+            let path = dir.path().join("log").join(format!("{run}.log"));
+            file(&path, &vec![b'x'; bytes]);
+            let written = SystemTime::now() - Duration::from_secs(days * 86_400);
+            fs::File::options().write(true).open(path).unwrap().set_modified(written).unwrap();
+        };
+        let there = || {
+            let names = entries(&dir.path().join("log")).unwrap();
+            names
+                .iter()
+                .filter(|entry| entry.path().is_file())
+                .filter_map(name_of)
+                .collect::<BTreeSet<String>>()
+        };
+        let named = |runs: &[&str]| runs.iter().map(|run| format!("{run}.log")).collect::<BTreeSet<String>>();
+        for (run, days) in
+            [("BP00001-1", 9), ("BP00002-1", 8), ("BP00003-1", 7), ("BP00004-1", 6), ("BP00005-1", 5)]
+        {
+            transcript(run, days, 100);
+        }
+        // What is no file takes no room.
+        fs::create_dir(dir.path().join("log/BP00000-1.log")).unwrap();
+        // One of them goes on, the result of another waits in the outbox, and another began while this was on its way.
+        file(&dir.path().join("outbox/BP00002-1.MIF"), b"");
+        fs::create_dir_all(dir.path().join("runs/BP00004-1")).unwrap();
+        let most = |most| Tidying { most, ..tidying(dir.path(), None, &["BP00003-1"]) };
+        assert_eq!(most(500).carry_out().transcripts, 0, "that is not too much");
+        assert_eq!(most(499).carry_out().transcripts, 1);
+        assert_eq!(there(), named(&["BP00002-1", "BP00003-1", "BP00004-1", "BP00005-1"]));
+        let tidied = most(0).carry_out();
+        assert_eq!((tidied.transcripts, tidied.fault), (1, None));
+        assert_eq!(there(), named(&["BP00002-1", "BP00003-1", "BP00004-1"]), "however much that is");
+        fs::remove_dir(dir.path().join("runs/BP00004-1")).unwrap();
+        assert_eq!(most(299).carry_out().transcripts, 1, "its result is on the share");
+        // What goes by its age counts, and what is needed has no age.
+        for (run, days) in [("BP00006-1", 90), ("BP00007-1", 3), ("BP00008-1", 2)] {
+            transcript(run, days, 100);
+        }
+        let before = Some(Wall::from(SystemTime::now() - Duration::from_secs(4 * 86_400)));
+        let both = Tidying { most: 400, ..tidying(dir.path(), before, &["BP00003-1"]) };
+        assert_eq!(both.carry_out().transcripts, 1);
+        assert_eq!(there(), named(&["BP00002-1", "BP00003-1", "BP00007-1", "BP00008-1"]));
     }
 }

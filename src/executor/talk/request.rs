@@ -236,7 +236,7 @@ pub struct AttemptDoc {
     pub reason: SafeText,
     /// Path of the transcript, where there is one.
     pub transcript: Option<SafeText>,
-    /// Until when it is kept ([`kept_no_longer`]); None: it has not ended, or was never launched.
+    /// Until when it is kept at the longest ([`kept_no_longer`]); None: it has not ended, or was never launched.
     #[serde(default)]
     pub transcript_until: Option<Wall>,
     /// The package's name at that time.

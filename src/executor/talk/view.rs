@@ -204,8 +204,14 @@ pub struct StatusDoc {
 pub struct Space {
     /// The state folder, with stage and outbox and without the logs in it.
     pub state: u64,
+    /// The history, which is in the state folder, with what was put aside of it.
+    #[serde(default)]
+    pub history: u64,
     /// Files of packages.
     pub stage: u64,
+    /// Working files of runs: they go once their result is on the share.
+    #[serde(default)]
+    pub runs: u64,
     /// What packages wrote.
     pub transcripts: u64,
     /// Results that are still to be delivered.

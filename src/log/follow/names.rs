@@ -5,7 +5,7 @@ use super::patterns::Stems;
 use super::print::Print;
 use super::{Copied, Event, Follower, GRACE, MOST_FILES, RECOGNISABLE, UNRECOGNISED, patterns};
 use crate::host::tail::{self, FileId};
-use crate::safe;
+use crate::text::SafeText;
 use std::collections::HashSet;
 use std::fs::File;
 use std::path::{Path, PathBuf};
@@ -254,7 +254,9 @@ impl Follower {
         let room = MOST_FILES.saturating_sub(self.files.len() + fresh.len()).min(MOST_NEW);
         if let Some(surplus) = between.len().checked_sub(room).filter(|surplus| *surplus > 0) {
             // Each time that is something that is missing.
-            let message = safe!("{surplus} files were rotated here between two looks that are not read");
+            let message = SafeText::of(format!(
+                "{surplus} files were rotated here between two looks that are not read"
+            ));
             let folder = one::name_of(between[0].parent().unwrap_or(&between[0]));
             self.queue.push_back(Event::Problem { file: folder, message });
             between.drain(..surplus);
