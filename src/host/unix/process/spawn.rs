@@ -22,6 +22,7 @@ pub fn ignore_hangups() {
     }
 }
 
+#[cfg_attr(not(feature = "remote"), allow(dead_code, reason = "only who reads a bucket knows a secret"))]
 pub fn leave_no_core() {
     use rustix::process::{DumpableBehavior, Resource, Rlimit, getrlimit, set_dumpable_behavior, setrlimit};
     // The one is about files of the kernel, the other about programs that take what it gives them as well.
