@@ -49,10 +49,10 @@ pub fn spawn_detached(exe: &Path, args: &[OsString]) -> io::Result<Detached> {
     }
 }
 
-#[allow(unsafe_code)]
 #[cfg_attr(not(feature = "remote"), allow(dead_code, reason = "only who reads a bucket knows a secret"))]
 pub fn leave_no_core() {}
 
+#[allow(unsafe_code)]
 pub fn ignore_hangups() {
     // SAFETY: without a handler this only sets a flag of the process.
     unsafe { SetConsoleCtrlHandler(None, 1) };

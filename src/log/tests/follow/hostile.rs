@@ -2,6 +2,7 @@
 
 use super::{Fixture, append, append_records, record, told};
 use crate::log::follow::Follower;
+#[cfg(unix)]
 use crate::log::tests::west;
 use std::fs::{self, File, OpenOptions};
 use std::io::{Seek, SeekFrom, Write};
