@@ -96,8 +96,6 @@ fn several_filters_of_each_kind_are_given_at_once() {
     assert_eq!(count(&["--request", "BP00001", "--request", "BP00002", "--grep", "record [0-2]"]), "20");
     assert_eq!(count(&["--not-request", "BP00001", "--grep", "record [0-2]", "-v"]), "20");
     assert_eq!(run(dir.path(), &["a.log", "--not-grep", "(", "-c"]).0, 2);
-    let refused = pcm(dir.path(), &["log", "--hosts", "web", "--request", "BP00001", "--request", "BP00002"]);
-    assert!(text(&refused.stderr).contains("--hosts takes one --request"), "{}", text(&refused.stderr));
 }
 
 #[test]
