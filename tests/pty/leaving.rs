@@ -19,10 +19,26 @@ fn console(site: &Site) -> Terminal {
 }
 
 fn is_restored(console: &Terminal) {
+    is_given_back(console);
+    assert_eq!(forbidden(&console.bytes(), 80, 24), Vec::<String>::new());
+}
+
+fn is_given_back(console: &Terminal) {
     console.wait_end();
     assert!(!console.alternate(), "the first screen is back");
     assert!(console.cursor() && !console.brackets(), "the cursor is shown, pastes are not bracketed");
-    assert_eq!(forbidden(&console.bytes(), 80, 24), Vec::<String>::new());
+}
+
+/// The same of one that has a last word, which is a line of its own on the first screen.
+fn is_restored_and_says_why(console: &Terminal) {
+    is_given_back(console);
+    let bytes = String::from_utf8(console.bytes()).unwrap();
+    let (drawn, said) = bytes.split_at(bytes.rfind("\x1b[?1049l").expect("the first screen is back"));
+    assert!(!drawn.contains("\r\n"), "{drawn:?}");
+    assert_eq!(
+        forbidden((drawn.to_owned() + &said.replace("\r\n", "")).as_bytes(), 80, 24),
+        Vec::<String>::new()
+    );
 }
 
 /// How long it takes until the process has gone, the best of three: a busy machine may hold one up.
@@ -313,7 +329,11 @@ fn who_saves_and_quits_at_once_has_what_was_saved_or_is_told_that_it_was_not() {
             console.wait("SAVE log");
             console.keys(&format!("\x15{}\rq", path.display()));
             assert_eq!(console.wait_exit(), u32::from(exists), "{whole} {exists}");
-            is_restored(&console);
+            if exists {
+                is_restored_and_says_why(&console)
+            } else {
+                is_restored(&console)
+            }
             let screen = console.screen().replace('\n', "");
             assert_eq!(screen.contains("exists, nothing was written"), exists, "{screen}");
             assert!(std::fs::read_to_string(&path).unwrap().lines().count() > 2);

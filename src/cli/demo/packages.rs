@@ -81,11 +81,12 @@ pub const ITEMS: &[Item] = &[
         // Not by itself: once a restart is pending, nothing else starts, and the demo would be over.
         package: "Kernel 6.18 (restarts)",
         command: "Unattended",
-        script: "echo 'Unpacking'\nsleep 3\necho 'Boot entry written; a restart is needed'\nexit 3010\n",
+        script: "echo 'Unpacking'\nsleep 3\necho 'Boot entry written; a restart is needed'\nexit 100\n",
         offer: -DAY,
         mandatory: None,
         expire: None,
-        more: "automated = true\nbackground = true\nrestarts = \"program\"\n",
+        // No program on Linux can end with 3010.
+        more: "automated = true\nbackground = true\nrestarts = \"program\"\nexit_codes = { \"100\" = \"restart\" }\n",
     },
     Item {
         key: "06",
