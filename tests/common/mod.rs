@@ -467,6 +467,14 @@ pub fn write(path: &Path, bytes: &[u8]) {
     mode(path, 0o644);
 }
 
+/// A copy of the program that can be started at once. Another process writes it: a file that is open for writing here is open in
+/// each process that another test starts just then, and the system starts no program that anybody may still write.
+pub fn install_program(to: &Path) {
+    let copy = Command::new("cp").arg(env!("CARGO_BIN_EXE_pcm")).arg(to).status().unwrap();
+    assert!(copy.success(), "cp to {}", to.display());
+    mode(to, 0o755);
+}
+
 #[cfg(unix)]
 pub fn mode(path: &Path, mode: u32) {
     use std::os::unix::fs::PermissionsExt;

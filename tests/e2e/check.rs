@@ -258,8 +258,7 @@ fn a_service_whose_program_was_replaced_is_to_be_restarted() {
     let site = ready("");
     let copy = site.path("pcm");
     let install = || {
-        fs::copy(env!("CARGO_BIN_EXE_pcm"), site.path("new")).unwrap();
-        mode(&site.path("new"), 0o755);
+        install_program(&site.path("new"));
         fs::rename(site.path("new"), &copy).unwrap();
     };
     let command = |args: &[&str]| {

@@ -299,7 +299,7 @@ fn the_script_makes_a_deb_and_an_rpm_and_the_rpm_does_what_the_deb_does() {
     // The next version, as the script would make it.
     make_dir(&machine.site.path("built/release"));
     let binary = machine.site.path("built/release/pcm");
-    std::fs::copy(env!("CARGO_BIN_EXE_pcm"), &binary).unwrap();
+    install_program(&binary);
     let [older, newer] = ["older.rpm", "newer.rpm"].map(|name| machine.site.path(name));
     std::fs::copy(file("rpm"), &older).unwrap();
     let mut next = Command::new("cargo-generate-rpm");

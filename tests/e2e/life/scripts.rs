@@ -101,7 +101,7 @@ fn removing_the_package_ends_no_service_of_another_pcm_that_was_installed_by_han
     let Some(machine) = Machine::new().map(Machine::with_systemd) else { return };
     let deb = deb::make(&machine.site.path(""), "0.1.0-1");
     machine.configure();
-    std::fs::copy(env!("CARGO_BIN_EXE_pcm"), machine.path("/usr/local/bin/pcm")).unwrap();
+    install_program(&machine.path("/usr/local/bin/pcm"));
     machine.did(&["/usr/local/bin/pcm", "init"]);
     machine.did(&["/usr/local/bin/pcm", "service", "install"]);
     machine.asked();
