@@ -167,8 +167,15 @@ fn the_log_is_searched_filtered_and_its_errors_are_found() {
     stage.keys("& Esc G < <");
     stage.keys("l l l");
     assert!(stage.screen().contains("exit 17") && !stage.screen().contains("Packages before"));
-    stage.keys("/ '(");
+    stage.keys("/ 'Pack('");
     assert!(stage.screen().contains("unclosed"), "{}", stage.screen());
+    // What is wrong and what was typed stay in sight, and nothing says that it was looked for.
+    stage.keys("Enter");
+    let screen = stage.screen();
+    assert!(screen.contains("search: Pack(_") && screen.contains("unclosed"), "{screen}");
+    assert!(screen.contains("nothing is searched: correct the pattern"), "{screen}");
+    let title = screen.lines().nth(2).unwrap();
+    assert!(!title.contains("found") && !title.contains("/Pack"), "{screen}");
 }
 
 #[test]

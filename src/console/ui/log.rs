@@ -152,7 +152,8 @@ fn titles(app: &App, pane: &LogPane, focus: bool, width: u16) -> (Line, Vec<Line
     if let Some(said) = pane.marks_said() {
         title.push(safe!(" {said}"), Scope::Mark);
     }
-    if let Some(search) = pane.search() {
+    // What was found last is not what stands there, if that cannot be used.
+    if let Some(search) = pane.search().filter(|_| pane.going || pane.bad_pattern.is_none()) {
         let only = if pane.only { " only" } else { "" };
         title.push(safe!(" /{}{only}", search.as_str()), Scope::Match);
         // Of matches alone the number of lines says it.

@@ -193,12 +193,9 @@ impl LogPane {
                 }
                 None
             }
+            // What is wrong with it stands behind it.
             Key::Enter if self.bad_pattern.is_some() => {
-                let why = self.bad_pattern.as_ref()?;
-                Some(safe!(
-                    "nothing is searched: the pattern {} {why}; correct it, a \\ before a sign looks for the sign itself",
-                    input.safe()
-                ))
+                Some("nothing is searched: correct the pattern; \\ before a sign looks for the sign".into())
             }
             Key::Enter => {
                 let text = input.safe();
