@@ -60,6 +60,9 @@ pub struct Console {
     pub(super) keys: Option<Keys>,
 }
 
+/// For so long what came is taken without looking at anything else.
+const AT_ONCE: Duration = Duration::from_millis(20);
+
 /// What is done beside the screen.
 #[derive(Default)]
 pub struct Beside {
@@ -121,6 +124,8 @@ impl Console {
                 Err(RecvTimeoutError::Timeout) => None,
                 Err(RecvTimeoutError::Disconnected) => return Ok(()),
             };
+            // What rushes by puts off neither frames nor the second.
+            let by = Instant::now() + AT_ONCE;
             while let Some(one) = input {
                 match self.input(one)? {
                     After::Draw(more) => wanted = wanted.max(more),
@@ -130,7 +135,7 @@ impl Console {
                         return Ok(());
                     }
                 }
-                input = from.try_recv().ok();
+                input = if Instant::now() < by { from.try_recv().ok() } else { None };
             }
         }
     }
@@ -139,6 +144,7 @@ impl Console {
         Ok(match input {
             Incoming::Event(event) => {
                 let waited = matches!(event, Event::Key(..) | Event::Paste(_) | Event::Resize(..));
+                self.logs.taken(&event);
                 if self.take(event)? {
                     return Ok(After::End);
                 }

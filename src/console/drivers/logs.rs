@@ -13,11 +13,65 @@ use crate::safe;
 use crate::text::SafeText;
 use std::path::PathBuf;
 use std::sync::mpsc::{Sender, TryRecvError, channel};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
 /// Asks for older lines; the thread ends when this goes.
 pub struct Want {
     want: Option<Sender<()>>,
     bell: Bell,
+    ahead: Arc<Ahead>,
+}
+
+/// So many bytes of lines are sent before they are taken: what else was written stays in its files, and does not wait in memory
+/// while the console is busy, or away from the screen.
+const MOST_AHEAD: usize = 8 << 20;
+/// What a line takes beside its text.
+const LINE: usize = 256;
+
+/// How much was sent and not taken yet.
+#[derive(Default)]
+struct Ahead {
+    state: Mutex<Sent>,
+    changed: Condvar,
+}
+
+#[derive(Default)]
+struct Sent {
+    bytes: usize,
+    /// The thread waits until some of it is taken.
+    waits: bool,
+    over: bool,
+}
+
+impl Ahead {
+    fn state(&self) -> MutexGuard<'_, Sent> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn change(&self, change: impl FnOnce(&mut Sent)) {
+        change(&mut self.state());
+        self.changed.notify_all();
+    }
+
+    /// Waits until there is room for more. False: nobody wants any.
+    fn has_room(&self) -> bool {
+        let mut state = self.state();
+        while state.bytes > MOST_AHEAD && !state.over {
+            state.waits = true;
+            state = self.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
+        }
+        state.waits = false;
+        !state.over
+    }
+}
+
+/// What lines take while they wait.
+fn bytes_of(event: &Event) -> usize {
+    match event {
+        Event::Rush(batches) => batches.iter().map(|batch| batch.size() + batch.len() * LINE).sum(),
+        Event::Log(lines) => lines.iter().map(|line| line.text.as_str().len() + LINE).sum(),
+        _ => 0,
+    }
 }
 
 impl Want {
@@ -28,11 +82,20 @@ impl Want {
         }
         self.bell.ring();
     }
+
+    /// This was taken: others may follow.
+    pub fn taken(&self, event: &Event) {
+        let bytes = bytes_of(event);
+        if bytes > 0 {
+            self.ahead.change(|sent| sent.bytes = sent.bytes.saturating_sub(bytes));
+        }
+    }
 }
 
 impl Drop for Want {
     fn drop(&mut self) {
         self.want = None;
+        self.ahead.change(|sent| sent.over = true);
         self.bell.ring();
     }
 }
@@ -47,11 +110,15 @@ pub fn start(
 ) -> std::io::Result<Want> {
     let (want, wanted) = channel::<()>();
     let (watch, bell) = Watch::new()?;
-    let to = to.clone();
+    let (to, ahead) = (to.clone(), Arc::new(Ahead::default()));
+    let counted = Arc::clone(&ahead);
     spawn("logs", move || {
         let (mut follower, mut pace) = (open(), Pace::new(watch));
         let (mut told, mut standing) = (None, Vec::new());
         loop {
+            if !counted.has_room() {
+                return;
+            }
             let came = in_turn(pace.poll(&mut follower));
             // Of a log that rushes by it would be another one each time.
             let rushes = came
@@ -61,6 +128,7 @@ pub fn start(
             let news = (stands != standing).then(|| Event::Standing(lines_that(&stands)));
             standing = stands;
             for came in came.into_iter().chain(news) {
+                counted.change(|sent| sent.bytes += bytes_of(&came));
                 if !send(&to, came) {
                     return;
                 }
@@ -86,7 +154,7 @@ pub fn start(
             }
         }
     })?;
-    Ok(Want { want: Some(want), bell })
+    Ok(Want { want: Some(want), bell, ahead })
 }
 
 /// More records than these at once rush by.
@@ -167,4 +235,68 @@ pub fn patterns(layout: &Layout, config: &Config) -> Vec<PathBuf> {
 pub fn follow(layout: &Layout, config: &Config, zone: Zone) -> impl FnOnce() -> Follower + Send + 'static {
     let patterns = patterns(layout, config);
     move || Follower::open(&patterns, zoned(zone), LAST).raw()
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use super::*;
+    use std::sync::mpsc::Receiver;
+    use std::time::{Duration, Instant};
+
+    fn lines(event: &Event) -> usize {
+        match event {
+            Event::Rush(batches) => batches.iter().map(|batch| batch.len()).sum(),
+            Event::Log(lines) => lines.len(),
+            _ => 0,
+        }
+    }
+
+    /// Everything until the thread waits for somebody to take it, or so many lines.
+    fn until(from: &Receiver<Incoming>, ahead: &Ahead, most: usize) -> Vec<Event> {
+        let mut all = Vec::new();
+        let by = Instant::now() + Duration::from_secs(60);
+        while all.iter().map(lines).sum::<usize>() < most && Instant::now() < by {
+            match from.recv_timeout(Duration::from_millis(20)) {
+                Ok(Incoming::Event(event)) => all.push(event),
+                Ok(_) => {}
+                Err(_) if ahead.state().waits => break,
+                Err(_) => {}
+            }
+        }
+        all.extend(from.try_iter().filter_map(|one| match one {
+            Incoming::Event(event) => Some(event),
+            _ => None,
+        }));
+        all
+    }
+
+    #[test]
+    fn what_nobody_takes_stays_in_its_file_and_comes_once_it_is_taken() {
+        const ALL: usize = 300_000;
+        let dir = tempfile::tempdir().unwrap();
+        let log = dir.path().join("A.LOG");
+        std::fs::write(&log, "").unwrap();
+        let (to, from) = channel();
+        let mut follower = Follower::open(&[log.clone()], zoned(Zone::utc()), 0).raw();
+        assert!(follower.poll(Duration::ZERO).is_empty());
+        let want = start(move || follower, &to).unwrap();
+        let text: String =
+            (0..ALL).map(|n| format!("2026-11-30 12:00:00 line {n:08} of a log that rushes by\n")).collect();
+        std::fs::write(&log, &text).unwrap();
+        let first = until(&from, &want.ahead, ALL);
+        let bytes: usize = first.iter().map(bytes_of).sum();
+        assert!(bytes > MOST_AHEAD && bytes < 4 * MOST_AHEAD, "{bytes}");
+        let mut came: usize = first.iter().map(lines).sum();
+        assert!(came < ALL, "{came}");
+        first.iter().for_each(|event| want.taken(event));
+        let by = Instant::now() + Duration::from_secs(60);
+        while came < ALL && Instant::now() < by {
+            let more = until(&from, &want.ahead, ALL - came);
+            more.iter().for_each(|event| want.taken(event));
+            came += more.iter().map(lines).sum::<usize>();
+        }
+        assert_eq!(came, ALL);
+    }
 }
