@@ -30,6 +30,8 @@ pub(super) struct Rush {
     /// So many came, those that were let go with them.
     came: u64,
     places: Option<Places>,
+    /// The newest place among all that wait.
+    newest: Option<Wall>,
     /// The lines that are drawn.
     tail: Vec<(LineKey, Arc<LogLine>)>,
 }
@@ -93,16 +95,23 @@ impl LogPane {
         newest && one && many && !looks && !filtered && !differs
     }
 
-    /// Whether their place is behind all lines that are here: what is let go first is what is oldest by its time.
+    /// Whether their place is behind all lines that are here, and behind what waits: what is let go first is what is oldest by its
+    /// time. Of each batch the ends are looked at: a clock that is set back and forth within one is not seen.
     fn are_behind(&mut self, batches: &[Arc<Batch>]) -> bool {
-        let newest = self.lines.back().map(|((at, _), _)| *at);
+        let mut newest = self.lines.back().map(|((at, _), _)| *at).max(self.rush.newest);
         let places = self.rush.places.get_or_insert_with(|| self.places.clone());
-        batches.iter().all(|batch| {
+        let mut is_behind = |batch: &Batch, near| {
+            let place = Some(places.place(batch.file(), near));
+            let is_behind = place >= newest;
+            newest = newest.max(place);
+            is_behind
+        };
+        let all = batches.iter().all(|batch| {
             let first = batch.times().next().and_then(|(near, _)| near);
-            let place = places.place(batch.file(), first);
-            places.place(batch.file(), batch.ends());
-            Some(place) >= newest
-        })
+            is_behind(batch, first) && is_behind(batch, batch.ends())
+        });
+        self.rush.newest = newest;
+        all
     }
 
     /// Makes the lines that are drawn. False: that would take too long, or their place is not behind all others.
