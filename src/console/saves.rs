@@ -5,7 +5,7 @@ use super::app::whole::{Came, What};
 use super::app::{Effect, Event};
 use crate::error::{Exit, Failure};
 use crate::safe;
-use crate::text::SafeText;
+use crate::text::{SafeText, duration};
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::{Duration, Instant};
 
@@ -15,7 +15,7 @@ pub const PATIENCE: Duration = Duration::from_secs(5);
 /// Those of which it is not known yet what became of them, by their names as they were typed.
 #[derive(Debug, Default)]
 pub struct Saves {
-    lines: Vec<String>,
+    files: Vec<String>,
     /// From a log file that is read as a whole, with the number of the question.
     logs: Vec<(u64, String)>,
 }
@@ -24,7 +24,7 @@ impl Saves {
     /// One begins, where an effect is one.
     pub fn begin(&mut self, effect: &Effect) {
         match effect {
-            Effect::Save { path, .. } => self.lines.push(path.clone()),
+            Effect::Save { path, .. } | Effect::Evidence { path, .. } => self.files.push(path.clone()),
             Effect::Whole(ask) => {
                 if let What::Save(path) = &ask.what {
                     self.logs.push((ask.id, path.clone()));
@@ -38,8 +38,8 @@ impl Saves {
     pub fn end(&mut self, event: &Event) -> Option<SafeText> {
         match event {
             Event::Saved { path, said, error } => {
-                let at = self.lines.iter().position(|known| known == path)?;
-                self.lines.remove(at);
+                let at = self.files.iter().position(|known| known == path)?;
+                self.files.remove(at);
                 error.then(|| said.clone())
             }
             Event::Whole(news) => {
@@ -58,7 +58,7 @@ impl Saves {
 
     /// How many there are.
     pub fn count(&self) -> usize {
-        self.lines.len() + self.logs.len()
+        self.files.len() + self.logs.len()
     }
 
     /// Waits until there are none, for so long at most; `ends`: somebody does not want to wait, or nobody is left. What was not
@@ -70,7 +70,7 @@ impl Saves {
         mut event: impl FnMut(T) -> Option<Event>,
     ) -> Vec<SafeText> {
         let (until, mut not) = (Instant::now() + patience, Vec::new());
-        let mut late = "it was not written by then";
+        let mut late: SafeText = "it was not written by then".into();
         while self.count() > 0 {
             match from.recv_timeout(until.saturating_duration_since(Instant::now())) {
                 Ok(one) => match event(one) {
@@ -78,13 +78,13 @@ impl Saves {
                     None => break,
                 },
                 Err(RecvTimeoutError::Timeout) => {
-                    late = "it was not written within 5 seconds";
+                    late = safe!("it was not written within {}", duration(patience));
                     break;
                 }
                 Err(RecvTimeoutError::Disconnected) => break,
             }
         }
-        let paths = self.lines.drain(..).chain(self.logs.drain(..).map(|(_, path)| path));
+        let paths = self.files.drain(..).chain(self.logs.drain(..).map(|(_, path)| path));
         not.extend(paths.map(|path| safe!("save: {path}: {late}")));
         not
     }
@@ -102,6 +102,7 @@ mod tests {
     use super::super::app::whole::{Ask, News, Only, Saved};
     use super::*;
     use crate::log::Level;
+    use crate::site::ids::RequestId;
     use std::sync::mpsc::channel;
 
     fn of_log(id: u64, path: &str) -> Effect {
@@ -121,9 +122,11 @@ mod tests {
     fn whoever_quits_waits_for_what_is_being_saved_and_is_told_what_was_not() {
         let (to, from) = channel();
         let mut saves = Saves::default();
-        for path in ["a", "b", "c"] {
+        for path in ["a", "b"] {
             saves.begin(&Effect::Save { path: path.into(), lines: Vec::new() });
         }
+        let request = "BP00001".parse::<RequestId>().unwrap_or_else(|e| panic!("{e}"));
+        saves.begin(&Effect::Evidence { path: "c".into(), request });
         saves.begin(&of_log(7, "d"));
         saves.begin(&of_log(8, "e"));
         assert_eq!(saves.count(), 5);
@@ -158,7 +161,7 @@ mod tests {
         saves.begin(&of_log(1, "/slow/log.txt"));
         let not = saves.wait(&from, Duration::ZERO, Some);
         assert!(
-            not.len() == 1 && not[0].as_str().starts_with("save: /slow/log.txt: it was not written within")
+            not.len() == 1 && not[0].as_str().starts_with("save: /slow/log.txt: it was not written within 0")
         );
         saves.begin(&of_log(2, "b"));
         to.send(ended("x", false)).unwrap_or_default();

@@ -279,20 +279,40 @@ impl Console {
             text: safe!("{files} being saved, then the console ends; {end} does not wait"),
             error: false,
         });
-        if self.out.is_free() {
-            self.draw()?;
-        }
-        let app = &self.app;
-        Ok(self.saves.wait(from, saves::PATIENCE, |incoming| match incoming {
-            Incoming::Event(Event::Key(key, _))
-                if app.options.keymap.command(key, contexts(app)) == Some(Id::Interrupt) =>
-            {
-                None
-            }
-            Incoming::Event(event) => Some(event),
-            Incoming::Gone | Incoming::Terminate => None,
-            Incoming::Resized | Incoming::Continued | Incoming::Out => Some(Event::Tick(System::now())),
-        }))
+        let mut saves = std::mem::take(&mut self.saves);
+        let mut failed = self.draw_if_free().err();
+        let not = saves.wait(from, saves::PATIENCE, |incoming| {
+            let event = match incoming {
+                Incoming::Event(Event::Key(key, _))
+                    if self.app.options.keymap.command(key, contexts(&self.app)) == Some(Id::Interrupt) =>
+                {
+                    return None;
+                }
+                Incoming::Event(event) => return Some(event),
+                Incoming::Gone | Incoming::Terminate => return None,
+                Incoming::Continued => {
+                    failed = self.guard.away(|| ()).err();
+                    self.cleared();
+                    Event::Tick(System::now())
+                }
+                Incoming::Resized => {
+                    let (width, height) = term::size();
+                    self.screen.forget(width, height);
+                    let _ = self.app.update(Event::Resize(width, height));
+                    Event::Resize(width, height)
+                }
+                Incoming::Out => Event::Tick(System::now()),
+            };
+            // The sentence is seen also where a frame was still going out, and after the size changed.
+            failed = failed.take().or_else(|| self.draw_if_free().err());
+            failed.is_none().then_some(event)
+        });
+        failed.map_or(Ok(not), Err)
+    }
+
+    /// A frame where none is still going out; else one is drawn once that is out.
+    fn draw_if_free(&mut self) -> std::io::Result<()> {
+        if self.out.is_free() { self.draw() } else { Ok(()) }
     }
 
     /// The terminal was just taken again, with whatever size it has by now.

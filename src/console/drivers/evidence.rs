@@ -36,11 +36,11 @@ pub fn start(own: Vec<OsString>, to: &Sender<Incoming>) -> std::io::Result<Sende
     let to = to.clone();
     spawn("evidence", move || {
         for (path, request) in wanted {
-            let (text, error) = match made(&own, &path, request, LIMIT) {
+            let (said, error) = match made(&own, &path, request, LIMIT) {
                 Ok(text) => (text, false),
                 Err(why) => (safe!("evidence of {request}: {why}"), true),
             };
-            if !send(&to, Event::Said { text, error }) {
+            if !send(&to, Event::Saved { path, said, error }) {
                 return;
             }
         }
