@@ -127,7 +127,8 @@ pub fn start(
             let stands = if rushes { Vec::new() } else { follower.standing() };
             let news = (stands != standing).then(|| Event::Standing(lines_that(&stands)));
             standing = stands;
-            for came in came.into_iter().chain(news) {
+            // Before what came: a frame between the two shows no line twice, once among the others and once as it stood.
+            for came in news.into_iter().chain(came) {
                 counted.change(|sent| sent.bytes += bytes_of(&came));
                 if !send(&to, came) {
                     return;
@@ -298,5 +299,31 @@ mod tests {
             came += more.iter().map(lines).sum::<usize>();
         }
         assert_eq!(came, ALL);
+    }
+
+    /// A frame may be drawn between any two of the events.
+    #[test]
+    fn a_line_is_never_both_among_the_others_and_as_it_stood() {
+        let dir = tempfile::tempdir().unwrap();
+        let log = dir.path().join("A.LOG");
+        std::fs::write(&log, "").unwrap();
+        let (to, from) = channel();
+        let mut follower = Follower::open(&[log.clone()], zoned(Zone::utc()), 0).raw();
+        assert!(follower.poll(Duration::ZERO).is_empty());
+        let _want = start(move || follower, &to).unwrap();
+        // It may go on: as it stands it is shown at once, and told a moment later.
+        std::fs::write(&log, "[11/30/26 12:00:00] P ==> asks\n").unwrap();
+        let (mut stood, mut came, mut seen) = (0, 0, false);
+        let by = Instant::now() + Duration::from_secs(60);
+        while came == 0 && Instant::now() < by {
+            let Ok(Incoming::Event(event)) = from.recv_timeout(Duration::from_secs(60)) else { continue };
+            match &event {
+                Event::Standing(lines) => stood = lines.len(),
+                event => came += lines(event),
+            }
+            seen |= stood == 1;
+            assert!(stood + came < 2, "both after {event:?}");
+        }
+        assert_eq!((stood, came, seen), (0, 1, true));
     }
 }
