@@ -280,7 +280,7 @@ mod tests {
         let log = dir.path().join("A.LOG");
         std::fs::write(&log, "").unwrap();
         let (to, from) = channel();
-        let mut follower = Follower::open(&[log.clone()], zoned(Zone::utc()), 0).raw();
+        let mut follower = Follower::open(std::slice::from_ref(&log), zoned(Zone::utc()), 0).raw();
         assert!(follower.poll(Duration::ZERO).is_empty());
         let want = start(move || follower, &to).unwrap();
         let text: String =
@@ -308,7 +308,7 @@ mod tests {
         let log = dir.path().join("A.LOG");
         std::fs::write(&log, "").unwrap();
         let (to, from) = channel();
-        let mut follower = Follower::open(&[log.clone()], zoned(Zone::utc()), 0).raw();
+        let mut follower = Follower::open(std::slice::from_ref(&log), zoned(Zone::utc()), 0).raw();
         assert!(follower.poll(Duration::ZERO).is_empty());
         let _want = start(move || follower, &to).unwrap();
         // It may go on: as it stands it is shown at once, and told a moment later.
