@@ -161,8 +161,7 @@ fn lines(n: usize, failed: bool, seal: Option<&Seal<'_>>) -> String {
         "serial": 2, "reported_at": at, "heartbeat_s": 21600, "rest_bytes": rest.len(), "rest_sha256": hash,
     });
     let Some(Seal { key, site_id, serial }) = seal else { return format!("{summary}\n{rest}") };
-    (summary["site_id"], summary["states"]) =
-        ((*site_id).into(), serde_json::json!({ (state): REQUESTS }));
+    (summary["site_id"], summary["states"]) = ((*site_id).into(), serde_json::json!({ (state): REQUESTS }));
     (summary["epoch"], summary["serial"]) = (1.into(), (*serial).into());
     let summary = format!("{summary}\n");
     let signature = key.sign("pcm-report", HashAlg::Sha512, summary.as_bytes()).unwrap();
