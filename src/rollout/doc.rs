@@ -6,7 +6,7 @@ use super::attention::Attention;
 use super::count::{Part, Place, Row, Tally};
 use super::course::{self, Course};
 use super::figures::Figures;
-use super::forecast::{Point, beyond, expected, measured, reached};
+use super::forecast::{Point, before, beyond, expected, measured, reached};
 use super::foretold::{Foretold, Of, Then};
 use super::gate::{self, Answer};
 use super::ground::Ground;
@@ -169,6 +169,9 @@ pub struct JobDoc {
     pub late: LateDoc,
     /// How many will be done by when in eight of ten cases, as far as it can be foretold.
     pub expected: Vec<Point>,
+    /// What comes before that, as far as a day and more.
+    #[serde(skip)]
+    pub before: Vec<Point>,
     /// How that goes on, for a day and more.
     #[serde(skip)]
     pub beyond: Vec<Point>,
@@ -421,6 +424,7 @@ impl JobDoc {
             silent_because: silent(tally),
             late: LateDoc { machines: tally.late, longest_s: tally.latest_s },
             measured: measured(tally.done(), &tally.ended, stand.now),
+            before: before(&seen, &expected),
             beyond: beyond(&seen, &expected),
             expected,
             expected_95: reached(&seen, 0.95).map(|(at, latest)| ReachedDoc { at, latest }),
@@ -439,7 +443,8 @@ impl JobDoc {
     /// Its forecast, to be compared with what comes; None: nothing is foretold of it.
     pub fn forecast(&self, at: Wall) -> Option<Foretold> {
         let (of, targets, done) = (self.foretells(), self.targets, self.done + self.not_needed);
-        let curve: Vec<Point> = self.expected.iter().chain(&self.beyond).copied().collect();
+        let parts = [&self.before, &self.expected, &self.beyond];
+        let curve: Vec<Point> = parts.into_iter().flatten().copied().collect();
         (!curve.is_empty()).then_some(Foretold { of, at, targets, done, curve })
     }
 

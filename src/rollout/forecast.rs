@@ -139,6 +139,23 @@ pub fn expected(seen: &Seen<'_>) -> Vec<Point> {
     if times.is_empty() { Vec::new() } else { seen.points(&seen.known(), &times) }
 }
 
+/// What comes before a curve, to stand beside what comes: those of which nobody says when do not wait for the first that says.
+pub fn before(seen: &Seen<'_>, curve: &[Point]) -> Vec<Point> {
+    let Some(first) = curve.first() else { return Vec::new() };
+    let until = later(seen.now, KEPT).min(first.at);
+    let times = std::iter::successors(seen.now.checked_add_signed(APART), |at| at.checked_add_signed(APART));
+    let times: Vec<Wall> = times.take_while(|at| *at < until).collect();
+    if times.is_empty() {
+        return Vec::new();
+    }
+    let mut points = seen.points(&seen.known(), &times);
+    for point in &mut points {
+        point.done_low = point.done_low.min(first.done_low);
+        point.done_high = point.done_high.min(first.done_high);
+    }
+    points
+}
+
 /// How a curve goes on, to stand beside what comes: for those that come later than they say.
 pub fn beyond(seen: &Seen<'_>, curve: &[Point]) -> Vec<Point> {
     let Some(last) = curve.last() else { return Vec::new() };
@@ -242,6 +259,25 @@ mod tests {
     }
 
     #[test]
+    fn one_machine_at_the_end_of_time_takes_no_other_one_out_of_the_forecast() {
+        let runs: Vec<Run> = (0..9_999).map(|n| run(60 + n % 600, Some(90 + n % 600))).collect();
+        let never = Run { next: Wall::MAX_UTC, latest: Some(Wall::MAX_UTC), always_on: true };
+        let late = Run { latest: Some(Wall::MAX_UTC), ..run(659, None) };
+        let plain = expected(&seen(&runs));
+        for strange in [never, late] {
+            let with = expected(&seen(&[&runs[..], &[strange]].concat()));
+            assert_eq!(with.len(), plain.len());
+            for (with, plain) in with.iter().zip(&plain) {
+                let near = |a: u64, b: u64| a.abs_diff(b) <= 10;
+                assert!(
+                    near(with.done_low, plain.done_low) && near(with.done_high, plain.done_high),
+                    "{strange:?}: {with:?}, without it {plain:?}"
+                );
+            }
+        }
+    }
+
+    #[test]
     fn most_have_run_between_two_times_and_nothing_is_foretold_of_what_is_reached() {
         let runs: Vec<Run> = (0..100).map(|n| run(60 + n, Some(120 + n))).collect();
         let (earliest, latest) = reached(&seen(&runs), 0.97).unwrap();
@@ -251,6 +287,18 @@ mod tests {
         // Those that fail have run, too.
         let failed = Seen { done: 0, failed: 900, ..seen(&runs) };
         assert_eq!(reached(&failed, 0.97), Some((earliest, latest)));
+    }
+
+    #[test]
+    fn those_of_which_nobody_says_when_come_before_the_first_that_says() {
+        let runs = [run(3 * 1_440, None)];
+        let seen = Seen { open: 100, silent: [100, 0], running: 20, ..seen(&runs) };
+        let curve = expected(&seen);
+        let early = before(&seen, &curve);
+        let a_day_later = early.iter().rfind(|point| point.at <= at(1_440)).unwrap();
+        assert!(a_day_later.done_high > 950 && a_day_later.done_low > 910, "{a_day_later:?}");
+        assert!(a_day_later.done_high <= curve[0].done_high);
+        assert!(before(&seen, &[]).is_empty());
     }
 
     #[test]
@@ -285,7 +333,9 @@ mod tests {
             let curve = expected(&seen);
             prop_assert!(curve.len() <= POINTS + 1);
             prop_assert_eq!(curve.is_empty(), runs.is_empty());
-            let whole: Vec<Point> = curve.iter().copied().chain(beyond(&seen, &curve)).collect();
+            let early = before(&seen, &curve).into_iter();
+            let whole: Vec<Point> = early.chain(curve.iter().copied()).chain(beyond(&seen, &curve)).collect();
+            prop_assert!(whole.len() <= POINTS + 1 + 16, "{}", whole.len());
             for pair in whole.windows(2) {
                 prop_assert!(pair[0].at < pair[1].at);
                 prop_assert!(pair[0].done_low <= pair[1].done_low && pair[0].done_high <= pair[1].done_high);

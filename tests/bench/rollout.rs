@@ -5,6 +5,7 @@
 #[path = "../common/stat.rs"]
 mod stat;
 
+use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
 use ssh_key::rand_core::OsRng;
 use ssh_key::{Algorithm, HashAlg, LineEnding, PrivateKey};
 use std::fs;
@@ -110,7 +111,11 @@ struct Seal<'a> {
     serial: u64,
 }
 
-/// The lines of a machine's report.
+fn stamp(at: DateTime<Utc>) -> String {
+    at.to_rfc3339_opts(SecondsFormat::Secs, true)
+}
+
+/// The lines of a machine's report. Of those of every fourth one nothing has run, and it says when it will.
 fn report(n: usize, failed: bool) -> String {
     lines(n, failed, None)
 }
@@ -118,15 +123,31 @@ fn report(n: usize, failed: bool) -> String {
 fn lines(n: usize, failed: bool, seal: Option<&Seal<'_>>) -> String {
     use sha2::{Digest as _, Sha256};
     let at = "2026-11-29T08:00:00Z";
+    // Within two days, each at a time of its own, as windows and spreads have it; a day ahead whenever the bench runs.
+    let day = TimeDelta::days(1);
+    let next = Utc::now() + day + TimeDelta::seconds(i64::try_from(n * 7_919 % 172_800).unwrap());
+    let (next, latest) = (stamp(next), stamp(next + TimeDelta::hours(2)));
+    let waits = n % 4 == 3 && !failed;
+    let state = match (failed, waits) {
+        (true, _) => "failed",
+        (_, true) => "waiting",
+        _ => "succeeded",
+    };
     let request = |r: usize| {
-        let state = if failed { "failed" } else { "succeeded" };
         let (id, job) = (format!("BP0001{r:X}"), format!("BP00001{r:X}"));
         let (id, job) = if r == 0 { ("BP0000Z".into(), "BP0000AB".into()) } else { (id, job) };
-        serde_json::json!({
+        let mut request = serde_json::json!({
             "request_id": id, "job_id": job, "package_id": "BP00000A", "state": state, "since": at, "attempt": 1,
             "blocked_by": ["window-closed", "user-logged-on"], "next_change": at, "exit_code": 0, "revision": 3,
             "result": "The operation completed successfully; a restart is not required.", "started_at": at, "ended_at": at,
-        })
+        });
+        if waits {
+            for key in ["exit_code", "result", "started_at", "ended_at"] {
+                request.as_object_mut().unwrap().remove(key);
+            }
+            (request["next_run"], request["latest"]) = (next.clone().into(), latest.clone().into());
+        }
+        request
     };
     let rest = serde_json::json!({
         "platform": "linux-x86_64", "pcm_version": "0.1.0", "polled_at": at, "polling_interval_s": 3600, "source": "/mnt/share",
@@ -140,12 +161,7 @@ fn lines(n: usize, failed: bool, seal: Option<&Seal<'_>>) -> String {
         "serial": 2, "reported_at": at, "heartbeat_s": 21600, "rest_bytes": rest.len(), "rest_sha256": hash,
     });
     let Some(Seal { key, site_id, serial }) = seal else { return format!("{summary}\n{rest}") };
-    let states = if failed {
-        serde_json::json!({"failed": REQUESTS})
-    } else {
-        serde_json::json!({"succeeded": REQUESTS})
-    };
-    (summary["site_id"], summary["states"]) = ((*site_id).into(), states);
+    (summary["site_id"], summary["states"]) = ((*site_id).into(), serde_json::json!({ (state): REQUESTS }));
     (summary["epoch"], summary["serial"]) = (1.into(), (*serial).into());
     let summary = format!("{summary}\n");
     let signature = key.sign("pcm-report", HashAlg::Sha512, summary.as_bytes()).unwrap();

@@ -71,7 +71,7 @@ fn a_host_that_means_ill_is_bounded_and_named_and_the_others_are_shown() {
     let steers = "\u{1b}[2J\u{1b}]0;owned\u{7}\u{9b}31m";
     sends(&hosts, "shows", &[format!("Welcome {steers}\n").as_bytes()]);
     sends(&hosts, "more", &[&greeted, &frame(&lines(200, "asked")), &frame(&lines(200, steers))]);
-    sends(&hosts, "strange", &[&greeted, &frame(&json!({"later": 1}))]);
+    sends(&hosts, "strange", &[&greeted, &frame(&json!({"later ".repeat(17_000): 1}))]);
     let said = json!({"problem": {"id": 1, "file": steers, "message": "no ".repeat(400)}});
     sends(&hosts, "chats", &[&greeted, &frame(&said).repeat(1_200)]);
     fs::write(hosts.at("noise").join("answers"), "exec cat /dev/urandom").unwrap();

@@ -170,6 +170,30 @@ fn it_ends_as_grep_does_and_a_document_names_the_host_of_each_line() {
     }
 }
 
+/// What is late is set off only where it is shown.
+#[test]
+fn on_a_terminal_nothing_is_shown_where_no_lines_are_wanted() {
+    let hosts = Hosts::new(&["a", "late"]);
+    hosts.append("a", &line(1, "one of a."));
+    hosts.append("late", &line(2, "one of the late."));
+    let late = format!(
+        "sleep 2; PCM_CONFIG=$PWD/pcm.toml PCM_STATE=$PWD/state TZ=UTC exec '{}' log --serve -- x.log\n",
+        env!("CARGO_BIN_EXE_pcm")
+    );
+    fs::write(hosts.at("late").join("answers"), late).unwrap();
+    let shown = |lines: &str| {
+        let args = ["--hosts", "a,late", "x.log", "-n", lines];
+        let mut terminal = pty::Terminal::start(&hosts.command(&args), 120, 20);
+        assert_eq!(terminal.wait_exit(), 0, "{}", terminal.screen());
+        terminal.wait_end();
+        String::from_utf8_lossy(&terminal.bytes()).into_owned()
+    };
+    let one = shown("1");
+    assert!(one.contains("one of the late."), "{one}");
+    let none = shown("0");
+    assert!(!none.contains("later") && !none.contains("one of"), "{none}");
+}
+
 #[test]
 fn counts_are_those_of_all_hosts_by_minutes() {
     let hosts = Hosts::new(&["a", "b"]);

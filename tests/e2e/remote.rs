@@ -117,13 +117,7 @@ fn what_a_machine_asks_of_a_bucket_while_nothing_changes_is_three_small_requests
     };
     let polls = |from: usize| web.asked().iter().skip(from).filter(|a| a.path.ends_with("PCM.INDEX")).count();
     // The first polls bring the index, and the report as it stands after them: counting begins when two in a row brought nothing.
-    machine.wait("two polls that change nothing", |_| {
-        let asked = web.asked();
-        let index: Vec<usize> = (0..asked.len()).filter(|i| asked[*i].path.ends_with("PCM.INDEX")).collect();
-        let Some([first, .., last]) = index.last_chunk::<3>() else { return false };
-        asked[*first..*last].iter().all(|a| a.method != "PUT")
-            && [first, last].iter().all(|i| asked[**i].status == 304)
-    });
+    machine.wait("two polls that change nothing", |_| requests::is_idle(&web, 0, "AKIDEXAMPLE"));
     let from = web.asked().len();
     machine.wait("some idle polls", |_| polls(from) >= 8);
     let idle = kinds(from);

@@ -45,6 +45,8 @@ pub enum Bad {
     NoMessage(SafeText),
     /// More of something than is taken.
     TooManyLines,
+    /// Lines of more files than are taken.
+    TooManyFiles,
     /// More sentences than an answer has.
     TooMuchSaid,
     /// A message at a moment at which it means nothing.
@@ -69,6 +71,7 @@ impl fmt::Display for Bad {
             Bad::Damaged => f.write_str("it sent a message that cannot be unpacked"),
             Bad::NoMessage(why) => write!(f, "it sent a message that pcm does not know: {why}"),
             Bad::TooManyLines => f.write_str("it sent more lines at once than pcm takes"),
+            Bad::TooManyFiles => f.write_str("it sent lines of more files than pcm takes"),
             Bad::TooMuchSaid => f.write_str("it said more of its files than pcm takes"),
             Bad::OutOfTurn(what) => write!(f, "it sent {what} at the wrong moment"),
         }

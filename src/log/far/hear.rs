@@ -9,12 +9,18 @@ use super::words::{
 use crate::log::Record;
 use crate::log::follow::Cursor;
 use crate::text::SafeText;
+use std::collections::HashSet;
 use std::io;
 
 /// More bytes of lines than this are not held until their places come.
 const MOST_HELD: usize = 64 << 20;
 /// Of so many files something is said in one answer.
 const MOST_SAID: usize = 1_000;
+/// So many files a host may name in the lines of one answer, cut or not: of each is kept where it stands. One follows some dozen,
+/// and of those come new ones, with the date in their names.
+const MOST_NAMES: usize = 4_096;
+/// So many bytes those names have.
+const MOST_NAME_BYTES: usize = 1 << 20;
 /// So many bytes of a sentence of another machine are told, and of a name.
 const SENTENCE: usize = 500;
 
@@ -54,6 +60,8 @@ pub struct Hearing {
     held: Vec<Record>,
     /// What came of this answer so far.
     told: Told,
+    /// The files that lines of this answer are of, over all connections; and so many bytes.
+    names: (HashSet<SafeText>, usize),
 }
 
 /// How much came of an answer.
@@ -76,6 +84,7 @@ impl Hearing {
             begun: false,
             held: Vec::new(),
             told: Told::default(),
+            names: (HashSet::new(), 0),
         }
     }
 
@@ -93,6 +102,7 @@ impl Hearing {
         self.query = Query { id, ..query };
         (self.asked, self.begun) = (true, false);
         (self.held, self.told) = (Vec::new(), Told::default());
+        self.names = (HashSet::new(), 0);
         self.cursors.clone_from(&self.query.from);
         frame(&Ask::Query(Box::new(self.query.clone())))
     }
@@ -130,8 +140,9 @@ impl Hearing {
     /// The other side is no pcm that this one understands: nothing more is read of it.
     pub fn next(&mut self) -> Result<Option<Heard>, Bad> {
         while let Some(json) = self.frames.next()? {
-            let told: Tell =
-                serde_json::from_slice(&json).map_err(|e| Bad::NoMessage(SafeText::new(&e.to_string())))?;
+            // Its own words stand in what is wrong with them.
+            let told: Tell = serde_json::from_slice(&json)
+                .map_err(|e| Bad::NoMessage(short(SafeText::new(&e.to_string()))))?;
             if let Some(heard) = self.hear(told)? {
                 return Ok(Some(heard));
             }
@@ -175,6 +186,7 @@ impl Hearing {
                     // It has no end, and what was shown is not held.
                     *bytes = 0;
                 }
+                self.named(&lines)?;
                 self.held.extend(lines.into_iter().map(Record::from));
                 (!more).then(|| {
                     self.begun = true;
@@ -206,6 +218,21 @@ impl Hearing {
             // What it cannot even read has no number.
             Tell::Refused(id, why) => (is_now(id) || id == 0).then(|| Heard::Refused(short(why))),
         })
+    }
+
+    /// These lines are of files that are known, or there is room for more of them.
+    fn named(&mut self, lines: &[Line]) -> Result<(), Bad> {
+        let (names, bytes) = &mut self.names;
+        for line in lines {
+            if !names.contains(line.file()) {
+                *bytes += line.file().as_str().len();
+                names.insert(line.file().clone());
+                if names.len() > MOST_NAMES || *bytes > MOST_NAME_BYTES {
+                    return Err(Bad::TooManyFiles);
+                }
+            }
+        }
+        Ok(())
     }
 
     /// A sentence about a file: of one answer as many as it may have files.

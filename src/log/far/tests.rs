@@ -181,6 +181,8 @@ fn what_is_no_pcm_is_refused_in_words() {
     assert!(with(&[b'j', 0xFF, 0, 0, 0]).contains("4278190080 bytes"));
     assert!(with(&[b'z', 0, 0, 0, 2, 1, 2]).contains("cannot be unpacked"));
     assert!(with(b"j\0\0\0\x02{}").contains("does not know"));
+    let long = with(&frame(&serde_json::json!({"later ".repeat(20_000): 1})).unwrap());
+    assert!(long.contains("does not know") && long.len() < 700, "{} bytes", long.len());
     assert!(with(&frame(&hello()).unwrap()).contains("a second greeting"));
     assert!(with(&frame(&Tell::Busy(0)).unwrap()).contains("an answer at the wrong moment"));
     let early = [GREETING, &frame(&Tell::Busy(0)).unwrap()].concat();
@@ -238,6 +240,14 @@ fn a_host_that_sends_more_than_anybody_asked_for_is_bounded_and_says_so() {
         let bad = ends(&mut asked(2_000), &told);
         assert!(bad.contains(why), "{bad}");
     }
+    // Lines on which nothing is are held, too.
+    let empty = Record { text: vec![SafeText::EMPTY; 1_000_000], ..records(0..1).remove(0) };
+    let (mut hearing, frame_of_it) = (asked(8), frame(&one(empty.into(), true)).unwrap());
+    let taken = (0..8).take_while(|_| {
+        hearing.push(&frame_of_it);
+        hearing.next().is_ok()
+    });
+    assert_eq!(taken.count(), 2, "24 MB each");
     // A sentence of it is no longer than one.
     let mut hearing = asked(1);
     hearing.push(&frame(&Tell::Problem(said(&"no ".repeat(1_000)))).unwrap());
@@ -246,6 +256,40 @@ fn a_host_that_sends_more_than_anybody_asked_for_is_bounded_and_says_so() {
     let Ok(Some(Heard::Refused(why))) = hearing.next() else { unreachable!("it was sent") };
     for text in [message, why] {
         assert!(text.as_str().len() < 600 && text.as_str().contains("<cut: "), "{text}");
+    }
+}
+
+/// Of each file that is followed something is kept: a host has as many as it may have, and not another one in each line.
+#[test]
+fn a_host_that_names_another_file_in_each_line_is_bounded_and_says_so() {
+    let bad = |name: &dyn Fn(usize) -> String, is_cut: bool| {
+        let mut hearing = Hearing::new();
+        greet(&mut hearing);
+        hearing.ask(Query { follow: true, ..Query::default() }).unwrap();
+        let mut id = 1;
+        for n in 0..60_usize {
+            let line = |i| Record { file: SafeText::of(name(n * 200 + i)), ..records(0..1).remove(0) };
+            let lines: Vec<Line> = (0..200).map(|i| line(i).into()).collect();
+            let told = super::words::Lines { id, lines, cursors: Vec::new(), more: false };
+            hearing.push(&frame(&Tell::Lines(told)).unwrap());
+            match hearing.next() {
+                Ok(Some(Heard::Lines(lines))) => assert_eq!(lines.len(), 200),
+                Err(bad) => return Some((n, bad)),
+                other => unreachable!("{other:?}"),
+            }
+            if is_cut {
+                hearing.connected_again();
+                greet(&mut hearing);
+                id = query_in(&hearing.ask_again().unwrap()).id;
+            }
+        }
+        None
+    };
+    for is_cut in [false, true] {
+        assert_eq!(bad(&|n| format!("{n}.log"), is_cut), Some((20, Bad::TooManyFiles)), "4,096 names");
+        let long = |n| format!("{n:06}{}", "x".repeat(2_000));
+        assert_eq!(bad(&long, is_cut), Some((2, Bad::TooManyFiles)), "a megabyte of names");
+        assert_eq!(bad(&|n| format!("{}.log", n % 64), is_cut), None, "an honest one has as many");
     }
 }
 
@@ -311,7 +355,8 @@ fn a_page_stays_within_its_bytes_and_says_what_it_left_out() {
 #[test]
 fn long_records_that_pack_well_arrive() {
     let many_lines = "\n".repeat(50_000);
-    for (n, text) in [(40, "a".repeat(250_000)), (60, many_lines)] {
+    let (whole, cut) = ((50, many_lines.clone()), (60, many_lines));
+    for (n, text) in [(40, "a".repeat(250_000)), whole, cut] {
         let one = Line::from(records(0..1).remove(0));
         let text: Vec<SafeText> = text.lines().map(SafeText::new).collect();
         let record = Record { text, ..Record::from(one) };

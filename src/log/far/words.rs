@@ -291,10 +291,16 @@ impl From<Line> for Record {
 }
 
 impl Line {
-    /// The bytes of its text and of its names.
+    /// The file that it is of.
+    pub(super) fn file(&self) -> &SafeText {
+        &self.file
+    }
+
+    /// The bytes that its text and its names take, with those of a line of it where nothing is on it.
     pub fn size(&self) -> usize {
         let names = [&self.file, &self.component, &self.thread, &self.source, &self.time_text];
-        names.into_iter().chain(&self.text).map(|text| text.as_str().len()).sum()
+        let bytes: usize = names.into_iter().chain(&self.text).map(|text| text.as_str().len()).sum();
+        bytes + self.text.len() * size_of::<SafeText>()
     }
 
     /// The same with at most so many bytes of text, and of each name.

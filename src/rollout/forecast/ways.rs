@@ -87,10 +87,13 @@ impl Known {
     /// How many more are done by each of these times, in eight of ten ways: at least and at most.
     pub fn ranges(&self, times: &[f64]) -> Vec<(f64, f64)> {
         let groups = together(&self.timed);
-        let ways: Vec<Way> = (1..=WAYS).map(|n| self.way(n)).collect();
+        let timed: f64 = groups.iter().map(|group| group.machines).sum();
+        let ways: Vec<Way> = (1..=WAYS).map(|n| self.way(n, timed)).collect();
+        // All that could still be done.
+        let possible = timed + self.running + self.open + self.silent[0] + self.silent[1];
         let mut before = (0.0_f64, 0.0_f64);
         let range = |at: &f64| {
-            let mut more: Vec<f64> = ways.iter().map(|way| self.more(way, &groups, *at)).collect();
+            let mut more: Vec<f64> = ways.iter().map(|way| self.more(way, &groups, possible, *at)).collect();
             more.sort_by(f64::total_cmp);
             let nth = |part: f64| quantile(&more, part);
             // What was done stays done.
@@ -100,18 +103,12 @@ impl Known {
         times.iter().map(range).collect()
     }
 
-    /// All that could still be done.
-    pub fn possible(&self) -> f64 {
-        let timed: f64 = self.timed.iter().map(|group| group.machines).sum();
-        timed + self.running + self.open + self.silent[0] + self.silent[1]
-    }
-
-    fn way(&self, n: usize) -> Way {
+    /// One of them, where so many say when they run.
+    fn way(&self, n: usize, timed: f64) -> Way {
         let part = |base| spread(n, base);
         let failing = if self.whatever_comes { 0.0 } else { self.failing(normal(part(2))) };
         let usual = 1.0 / 900.0;
         let coming: f64 = self.lately.map_or(usual, |(done, minutes)| {
-            let timed: f64 = self.timed.iter().map(|group| group.machines).sum();
             let seen = (done + 0.5) / ((self.open + timed + done / 2.0 + 1.0) * minutes.clamp(60.0, DAY));
             (seen * usual).sqrt().max(1e-6)
         });
@@ -137,8 +134,8 @@ impl Known {
         ((middle + away) / (all + z * z)).clamp(0.0, 1.0)
     }
 
-    /// How many more are done by then, if it goes this way.
-    fn more(&self, way: &Way, groups: &[Group], at: f64) -> f64 {
+    /// How many more are done by then, of so many that could be, if it goes this way.
+    fn more(&self, way: &Way, groups: &[Group], possible: f64, at: f64) -> f64 {
         let timed: f64 = groups.iter().map(|group| group.machines * way.begun(group, at)).sum();
         let open = self.open * came((at - way.takes - way.nobody) * way.rate);
         let [lately, longer] = self.silent;
@@ -146,7 +143,6 @@ impl Known {
             + longer * way.back * 0.2 * came(at / way.days / 2.0);
         let running = self.running * (at / way.takes.max(1.0)).min(1.0);
         let more = (timed + open + silent + running) * (1.0 - way.failing);
-        let possible = self.possible();
         let alone = (more * (1.0 - more / possible.max(1.0))).max(0.0).sqrt();
         (more + 0.7 * way.chance * alone).clamp(0.0, possible)
     }
@@ -175,11 +171,18 @@ fn together(all: &[Group]) -> Vec<Group> {
         a.always_on.cmp(&b.always_on).then(a.next.total_cmp(&b.next)).then(within(a).total_cmp(&within(b)))
     });
     let joined = |some: &[Group]| {
-        let machines: f64 = some.iter().map(|group| group.machines).sum();
-        let mean = |of: &dyn Fn(&Group) -> f64| {
-            some.iter().map(|group| group.machines * of(group)).sum::<f64>() / machines
+        // One that says the year 9999 takes nobody with it.
+        let median = |of: &dyn Fn(&Group) -> f64| {
+            let mut all: Vec<f64> = some.iter().map(of).collect();
+            all.sort_by(f64::total_cmp);
+            all[(all.len() - 1) / 2]
         };
-        Group { machines, next: mean(&|group| group.next), within: Some(mean(&within)), ..some[0] }
+        Group {
+            machines: some.iter().map(|group| group.machines).sum(),
+            next: median(&|group| group.next),
+            within: Some(median(&within)),
+            ..some[0]
+        }
     };
     let most = sorted.len().div_ceil(GROUPS).max(1);
     sorted

@@ -1,7 +1,7 @@
 //! A server that fails at any object, not only at the index: what is read of it closes what it names, nothing of it runs, and it
 //! runs once when the server does what it should. And lists that lag behind what is there.
 
-use super::super::common::web::{Fault, Web};
+use super::super::common::web::{Asked, Fault, Web};
 use super::super::common::{text, wait_for_or};
 use super::{access, in_a_bucket, mirrored, polls};
 use serde_json::Value;
@@ -80,15 +80,19 @@ fn a_list_that_lags_leaves_the_sum_as_it_is() {
     publisher.done(&["site", "publish"]);
     let share = access(publisher.dir.path(), &web);
     let first = publisher.machine(0, &["s3://pcm-site/pcm/bp0"], &share);
-    let _one = first.site.service();
+    let one = first.site.service();
     let request = publisher.send();
     first.succeeds(&request);
     let list = |web: &Web| -> Vec<u8> {
         let (_, bytes) = bucket.ask("GET", &lists(web), &[]).unwrap();
         bytes
     };
-    let figures = || {
-        let told = publisher.done(&["rollout"]);
+    // Each cache is another one who looks.
+    let figures = |cache: &str, args: &[&str]| {
+        let mut verb = publisher.verb(&[&["rollout"][..], args].concat());
+        let looked = verb.env("XDG_CACHE_HOME", publisher.path(cache)).output().unwrap();
+        assert!(looked.status.success(), "{}", text(&looked));
+        let told: Value = serde_json::from_slice(&looked.stdout).unwrap();
         let job = told["jobs"].as_array().unwrap().iter().find(|job| job["request_id"] == request).cloned();
         let job = job.unwrap_or_else(|| panic!("{told:#}"));
         let of = |key: &str| job[key].as_u64().unwrap();
@@ -99,7 +103,7 @@ fn a_list_that_lags_leaves_the_sum_as_it_is() {
     let wait = |what: &str, wanted: (u64, u64)| {
         let mut last: Option<(u64, u64, Value)> = None;
         wait_for_or(Duration::from_secs(60), || {
-            let (done, silent, told) = figures();
+            let (done, silent, told) = figures("cache", &[]);
             let is = (done, silent) == wanted;
             last = Some((done, silent, told));
             is
@@ -109,21 +113,39 @@ fn a_list_that_lags_leaves_the_sum_as_it_is() {
     wait("one has reported", (1, 4));
     let old = list(&web);
     let second = publisher.machine(1, &["s3://pcm-site/pcm/bp0"], &share);
-    let _two = second.site.service();
+    let two = second.site.service();
     second.succeeds(&request);
     wait("two have reported", (2, 3));
-    // The list of before: of the second one nothing is known from it, and it is not counted as anything else than silent.
+    // Whoever asks from here on is who looks.
+    drop((one, two));
+    // The list of before: of the second one nothing is known from it, and it is not counted as anything else than silent. To
+    // whoever has read nothing, and to whoever has read it already.
+    let lists_of = |from: usize| {
+        let asked = web.asked();
+        let is_list = |path: &str| path.contains("list-type") && path.contains("machines");
+        asked.iter().skip(from).filter(|one| is_list(&one.path)).count()
+    };
     web.fail("list-type", Fault::Other(old));
-    let (done, silent, _) = figures();
-    assert!((done, silent) == (1, 4) || (done, silent) == (2, 3), "{done} done, {silent} silent");
+    for cache in ["new", "cache"] {
+        let from = web.asked().len();
+        let (done, silent, told) = figures(cache, &[]);
+        assert!(lists_of(from) > 0, "{cache}: nobody asked for the list");
+        assert_eq!((done, silent), (1, 4), "{cache}: {told:#}");
+    }
     web.mend();
     wait("the list has caught up", (2, 3));
     // A name in the list that is gone when it is read.
-    web.fail("GET /pcm-site/pcm/bp0/machines/BP004001.json", Fault::Status(404, String::new()));
-    let (done, silent, told) = figures();
-    assert!((done, silent) == (1, 4) || (done, silent) == (2, 3), "{told:#}");
-    let fresh = publisher.done(&["rollout", "--fresh"]);
-    assert_eq!(fresh["jobs"][0]["targets"], 5, "{fresh:#}");
+    let gone = "/pcm-site/pcm/bp0/machines/BP004001.json";
+    web.fail(&format!("GET {gone}"), Fault::Status(404, String::new()));
+    let is_met = |one: &Asked| one.method == "GET" && one.path == gone && one.status == 404;
+    for (cache, args) in [("newer", &[][..]), ("cache", &["--fresh"][..]), ("cache", &[])] {
+        let from = web.asked().len();
+        let (done, silent, told) = figures(cache, args);
+        let met = web.asked().iter().skip(from).any(is_met);
+        // Who has read it and finds it unchanged in the list does not ask for it again.
+        assert!(met || cache == "cache", "{cache}: nobody asked for it");
+        assert_eq!((done, silent), if met { (1, 4) } else { (2, 3) }, "{cache} {args:?}: {told:#}");
+    }
     web.mend();
     wait("it is back", (2, 3));
 }

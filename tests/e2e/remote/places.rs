@@ -19,7 +19,8 @@ fn content_comes_from_where_a_policy_says_slowly_and_beside_the_polls() {
     let near = Web::of_folder(&publisher.path("share"));
     fs::create_dir_all(publisher.path("folder/policy")).unwrap();
     write(&publisher.path("folder/policy/web.toml"), format!("near = {:?}\n", near.url()).as_bytes());
-    let size = 1_500_000;
+    // Twenty seconds: the three polls meanwhile, which are a second apart, have time on a machine that is busy, too.
+    let size = 4_000_000;
     let big = publisher.path("folder/packages/BP00000A/files/big.bin");
     fs::write(&big, vec![7; size]).unwrap();
     publisher.files(&format!("#!/bin/sh\necho ran >> {}\n", publisher.path("ran").display()));

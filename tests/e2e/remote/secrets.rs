@@ -161,8 +161,9 @@ fn the_key_of_a_bucket_is_nowhere_but_in_its_file() {
         let asks = web.asked().iter().any(|one| one.status == 0 && one.path.contains("PCM.INDEX"));
         let Some(pid) = readers(service.id()).first().copied().filter(|_| asks) else { return false };
         let read = fs::read_to_string(format!("/proc/{pid}/limits")).unwrap_or_default();
-        let is_there =
-            !read.is_empty() && Command::new("kill").args(["-ABRT", &pid.to_string()]).status().is_ok();
+        // One that has just gone is another one's to come.
+        let kill = || Command::new("kill").args(["-ABRT", &pid.to_string()]).status();
+        let is_there = !read.is_empty() && kill().is_ok_and(|status| status.success());
         limits.replace(read);
         is_there
     });

@@ -229,7 +229,8 @@ struct All<'a> {
 impl All<'_> {
     fn once(mut self, told: &Receiver<(usize, News)>, args: &LogArgs) -> Result<Exit> {
         let last = args.lines.unwrap_or(PAGE);
-        let pages = self.app.out.width.is_some() && !self.app.out.json;
+        // Where none is wanted, no page of them comes.
+        let pages = self.app.out.width.is_some() && !self.app.out.json && last > 0;
         let mut page = Page::new(Instant::now());
         while self.states.iter().any(|state| !state.is_over) {
             match told.recv_timeout(page.step(Instant::now())) {

@@ -12,9 +12,8 @@ use crate::log::far::hear::{Heard, Hearing};
 use crate::log::far::words::Query;
 use crate::text::SafeText;
 use chrono::TimeDelta;
-use std::io::{Read, Write as _};
-use std::process::ChildStdin;
-use std::sync::mpsc::{self, RecvTimeoutError, SyncSender};
+use std::io::{Read, Write};
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError, SyncSender};
 use std::time::{Duration, Instant};
 
 /// A host that has not greeted after so long is named; ssh itself gives up sooner where nobody takes the connection.
@@ -52,6 +51,7 @@ pub enum News {
 }
 
 /// How a connection ended.
+#[derive(Debug)]
 enum End {
     /// All was told.
     Done,
@@ -129,33 +129,49 @@ impl Asking<'_> {
         if let Err(e) = reading {
             return cannot(e);
         }
-        let mut patience = Patience::new(self.how.query.follow, Instant::now());
+        let patience = Patience::new(self.how.query.follow, Instant::now());
+        self.listen(&pieces, patience, &mut stdin).unwrap_or_else(|| self.ended(&talk.finish()))
+    }
+
+    /// Hears what comes in pieces, until there is an end; None: the connection has ended.
+    fn listen(
+        &mut self,
+        pieces: &Receiver<Vec<u8>>,
+        mut patience: Patience,
+        stdin: &mut impl Write,
+    ) -> Option<End> {
         loop {
             loop {
                 let heard = match self.hearing.next() {
                     Ok(Some(heard)) => heard,
                     Ok(None) => break,
-                    Err(bad) => return End::Never(SafeText::new(&bad.to_string())),
+                    Err(bad) => return Some(End::Never(SafeText::new(&bad.to_string()))),
                 };
                 let greets = is_greeting(&heard);
-                if let Some(end) = self.on(heard, &mut stdin) {
-                    return end;
+                if let Some(end) = self.on(heard, stdin) {
+                    return Some(end);
                 }
                 // Whoever shows it may have made it wait.
                 patience.hear(greets, Instant::now());
             }
-            match pieces.recv_timeout(patience.left(Instant::now())) {
+            let now = Instant::now();
+            let left = patience.left(now);
+            // A piece that waits would be taken even then, and of a host that floods there is always one.
+            if left.is_zero() {
+                return Some(End::Cut(patience.words(now)));
+            }
+            match pieces.recv_timeout(left) {
                 Ok(piece) => {
                     self.hearing.push(&piece);
                     patience.spoke();
                 }
-                Err(RecvTimeoutError::Timeout) => return End::Cut(patience.words(Instant::now())),
-                Err(RecvTimeoutError::Disconnected) => return self.ended(&talk.finish()),
+                Err(RecvTimeoutError::Timeout) => return Some(End::Cut(patience.words(Instant::now()))),
+                Err(RecvTimeoutError::Disconnected) => return None,
             }
         }
     }
 
-    fn on(&mut self, heard: Heard, stdin: &mut ChildStdin) -> Option<End> {
+    fn on(&mut self, heard: Heard, stdin: &mut impl Write) -> Option<End> {
         let told = match heard {
             Heard::Hello(hello) => {
                 let unknown = hello.unknown(&self.how.query);
@@ -241,6 +257,54 @@ mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
     use crate::clock::System;
+    use crate::host::ssh::Reach;
+    use crate::log::far::frame::{GREETING, frame};
+    use crate::log::far::words::{Hello, Tell};
+
+    /// However much it sends, what is no message of the answer is none, and an answer has an end.
+    #[test]
+    fn a_host_that_floods_is_given_up_as_one_that_says_nothing() {
+        let hello = Tell::Hello(Hello {
+            pcm: "1.2".into(),
+            host: "h".into(),
+            now: System::now(),
+            zone: "UTC".into(),
+            files: Vec::new(),
+            filters: 1,
+        });
+        let (short, long) = (Duration::from_secs(1), Duration::from_secs(600));
+        // Of another question; and of this one, without an end.
+        for (follow, id, limits, words) in [
+            (true, 99, [short, long], "nothing came within 1s"),
+            (false, 99, [short, long], "nothing came within 1s"),
+            (false, 1, [long, short], "it did not end its answer within 1s"),
+        ] {
+            let name = "h".to_owned();
+            let reach = Reach { host: name.parse().unwrap(), host_key: None };
+            let host = Host { name, reach, machine: None };
+            let query = Query { follow, ..Query::default() };
+            let how = How { program: Vec::new(), words: Vec::new(), query };
+            let (tell, told) = mpsc::sync_channel(64);
+            std::thread::spawn(move || told.iter().for_each(drop));
+            let mut hearing = Hearing::new();
+            hearing.push(&[GREETING, &frame(&hello).unwrap()].concat());
+            assert!(matches!(hearing.next(), Ok(Some(Heard::Hello(_)))));
+            hearing.ask(how.query.clone()).unwrap();
+            let mut asking = Asking { number: 0, host: &host, how: &how, tell: &tell, hearing, asked: true };
+            let (give, pieces) = mpsc::sync_channel(2);
+            let flood = frame(&Tell::Busy(id)).unwrap().repeat(100);
+            let began = Instant::now();
+            let flooding = std::thread::spawn(move || {
+                while began.elapsed() < Duration::from_secs(20) && give.send(flood.clone()).is_ok() {}
+            });
+            let mut patience = Patience::of(follow, began, limits);
+            patience.hear(true, began);
+            let end = asking.listen(&pieces, patience, &mut Vec::new());
+            drop(pieces);
+            flooding.join().unwrap();
+            assert!(matches!(&end, Some(End::Cut(why)) if why.as_str() == words), "{words}: {end:?}");
+        }
+    }
 
     #[test]
     fn a_difference_of_clocks_counts_from_two_seconds_on() {

@@ -23,12 +23,19 @@ pub struct Patience {
     heard: Instant,
     /// Any byte came.
     spoke: bool,
+    silence: Duration,
+    answers_within: Duration,
 }
 
 impl Patience {
     /// A connection begins. `follows`: what is asked has no end.
     pub fn new(follows: bool, now: Instant) -> Patience {
-        Patience { follows, since: now, greeted: false, heard: now, spoke: false }
+        Patience::of(follows, now, [SILENCE, ANSWERS_WITHIN])
+    }
+
+    /// The same with other limits: of a silence, and of a whole answer.
+    pub(super) fn of(follows: bool, now: Instant, [silence, answers_within]: [Duration; 2]) -> Patience {
+        Patience { follows, since: now, greeted: false, heard: now, spoke: false, silence, answers_within }
     }
 
     /// Bytes came.
@@ -51,8 +58,8 @@ impl Patience {
         if !self.greeted {
             return until(self.since, GREETS_WITHIN);
         }
-        let silence = until(self.heard, SILENCE);
-        if self.follows { silence } else { silence.min(until(self.since, ANSWERS_WITHIN)) }
+        let silence = until(self.heard, self.silence);
+        if self.follows { silence } else { silence.min(until(self.since, self.answers_within)) }
     }
 
     /// Why nothing more is waited for.
@@ -60,10 +67,10 @@ impl Patience {
         SafeText::of(if !self.greeted {
             let nothing = if self.spoke { "no whole greeting of pcm" } else { "nothing" };
             format!("{nothing} came within {}", duration(GREETS_WITHIN))
-        } else if now.saturating_duration_since(self.heard) >= SILENCE {
-            format!("nothing came within {}", duration(SILENCE))
+        } else if now.saturating_duration_since(self.heard) >= self.silence {
+            format!("nothing came within {}", duration(self.silence))
         } else {
-            format!("it did not end its answer within {}", duration(ANSWERS_WITHIN))
+            format!("it did not end its answer within {}", duration(self.answers_within))
         })
     }
 }
