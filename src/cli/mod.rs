@@ -42,6 +42,7 @@ mod reference;
 mod renew;
 mod restart;
 mod rollout;
+mod sandbox;
 mod service;
 mod setup;
 mod sign;

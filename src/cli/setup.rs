@@ -2,9 +2,11 @@
 //! configuration. Every verb starts here.
 
 use super::args::{FolderArgs, Global};
+use super::sandbox;
 use super::time::absolute;
 use crate::config::{Config, LoadError};
 use crate::error::{Exit, Failure, Result};
+use crate::host::notice;
 use crate::host::open::remote;
 use crate::host::paths::Layout;
 use crate::site::folder::NAME;
@@ -71,7 +73,7 @@ pub fn layout(global: &Global, env: impl Fn(&str) -> Option<OsString>, defaults:
 
 impl Setup {
     /// Reads the configuration of the installation that flags and environment name. A configuration that cannot be
-    /// used is not an error here: see [`Setup::usable`].
+    /// used is not an error here: see [`Setup::usable`]. With that of a demo this process tells nobody anything from here on.
     ///
     /// # Errors
     /// `--config` names a file that is not there, and `must_exist`.
@@ -93,6 +95,10 @@ impl Setup {
         let flags =
             Flags { machine: global.machine, shares: global.share.iter().map(|p| absolute(p)).collect() };
         remote::use_access(config.share.access());
+        // Also once its service has ended: then whoever asks acts in the service's place.
+        if sandbox::is_marked(&layout.config) {
+            notice::silence();
+        }
         if let Some(dir) = &config.log.dir {
             let beside = layout.config.parent().unwrap_or(Path::new("."));
             layout.log = beside.join(dir);

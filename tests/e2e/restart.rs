@@ -126,6 +126,25 @@ fn users_are_told_and_an_operator_defers_or_cancels_it() {
     assert!(text(&page).contains("PENDING, and not done by pcm"), "{}", text(&page));
 }
 
+/// As after `pcm demo --keep`, and where its service died: whoever asks acts by itself. The machine is somebody's.
+#[test]
+fn what_is_asked_in_the_folder_of_a_demo_without_its_service_restarts_nothing_and_tells_nobody() {
+    let mut site = site("", 10, |r| r);
+    let mark = "# The demo's machine. Everything of it is in this folder.\n";
+    let config = std::fs::read_to_string(site.config()).unwrap();
+    write(&site.config(), format!("{mark}{config}").as_bytes());
+    let Some(logind) = Logind::start(&site.path(".")) else { return };
+    site.bus = Some(logind.address.clone());
+    logind.log_on("c1", "anna", "tty99");
+    site.json(&["run", "BP0000Y", "--wait"]);
+    assert_eq!(restart(&site)["state"], "by-hand");
+    for refused in [&["restart", "now"][..], &["notice", "log off at six please"]] {
+        assert_eq!(site.refused(refused, 3)["code"], "demo");
+    }
+    assert_eq!((site.ran("ran"), site.ran("restarted")), (1, 0));
+    assert!(!site.log().contains("Notice to "), "{}", site.log());
+}
+
 #[test]
 fn never_while_a_package_runs_and_the_system_is_kept_up_meanwhile() {
     let mut site = site("allow = true\ncountdown = \"0s\"", 10, |r| r.set("restarts", "\"pcm\""));

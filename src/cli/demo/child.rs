@@ -69,7 +69,5 @@ pub fn main(setup: Setup, keep: bool) -> Result<Exit> {
         let what = format!("the demo cannot watch for its end: {e}");
         Failure::new(Exit::Failed, "demo-failed", what, "Close other programs and try again")
     })?;
-    // Whoever is logged on to this machine has nothing to do with it.
-    crate::host::notice::silence();
     crate::cli::service::run(&setup)
 }

@@ -15,6 +15,7 @@ pub use sweep::main as sweep_main;
 
 use super::App;
 use super::args::DemoArgs;
+use super::sandbox::MARK;
 use super::setup::{Flags, Read, Setup};
 use crate::clock::System;
 use crate::config::Config;
@@ -33,8 +34,6 @@ use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-/// The first line of a demo's configuration; nothing without it is ever removed.
-const MARK: &str = "# The demo's machine. Everything of it is in this folder.";
 /// How a demo's folder is named.
 const PREFIX: &str = "pcm-demo-";
 /// How long `--headless` watches where nothing else is said.
@@ -55,6 +54,8 @@ pub fn run(app: &App, args: &DemoArgs) -> Result<Exit> {
         let remedy = "Use a terminal, or: pcm demo --headless --for 30s";
         return Err(Failure::new(Exit::Usage, "no-terminal", "the console needs a terminal", remedy));
     }
+    // Where the demo's service dies, this process acts in its place.
+    crate::host::notice::silence();
     let folder = Folder::make()?;
     let demo = prepare(&folder.path)?;
     app.out.note(format!("the demo is in {}: share, state and log", folder.path.display()));

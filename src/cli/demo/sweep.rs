@@ -1,7 +1,8 @@
 //! Removes a demo's folder once its last package has ended: a process of its own, so that whoever leaves the demo has
 //! the terminal back at once.
 
-use super::{MARK, PREFIX, running};
+use super::{PREFIX, running};
+use crate::cli::sandbox;
 use crate::error::{Exit, Failure, Result};
 use crate::host::paths::Layout;
 use crate::host::process::spawn_detached;
@@ -21,8 +22,7 @@ pub fn start(folder: &Path) -> std::io::Result<()> {
 pub fn main(folder: &Path) -> Result<Exit> {
     let refuse = |why: String| Failure::new(Exit::Failed, "demo", why, "Remove it by hand");
     let named = folder.file_name().is_some_and(|n| n.to_string_lossy().starts_with(PREFIX));
-    let config = std::fs::read_to_string(folder.join("pcm.toml")).unwrap_or_default();
-    if !named || !config.starts_with(MARK) {
+    if !named || !sandbox::is_marked(&folder.join("pcm.toml")) {
         return Err(refuse(format!("{} is not the folder of a demo", folder.display())));
     }
     let layout = Layout {
@@ -54,7 +54,7 @@ mod tests {
         assert!(main(other.path()).is_err() && other.path().exists());
         let named = tempfile::Builder::new().prefix(PREFIX).tempdir().unwrap();
         assert!(main(named.path()).is_err() && named.path().exists());
-        std::fs::write(named.path().join("pcm.toml"), format!("{MARK}\n")).unwrap();
+        std::fs::write(named.path().join("pcm.toml"), format!("{}\n", sandbox::MARK)).unwrap();
         assert!(main(named.path()).is_ok() && !named.path().exists());
     }
 }

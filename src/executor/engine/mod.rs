@@ -318,7 +318,8 @@ impl Executor {
         self.say_untold(now);
         self.see_jump(now);
         if self.service {
-            self.world.keep_up(self.known.is_running());
+            // A demo is no reason to keep up the machine of somebody who works there.
+            self.world.keep_up(self.known.is_running() && !self.world.is_silent());
         }
         self.world.reap();
     }

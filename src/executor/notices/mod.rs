@@ -9,6 +9,7 @@ mod entry;
 mod tests;
 
 use crate::clock::{Monotonic, Wall};
+use crate::site::content;
 use crate::site::ids::{JobId, PackageId, RequestId};
 use crate::terms::{State, words};
 use crate::text::{SafeText, duration};
@@ -169,8 +170,12 @@ pub struct Queue {
     fault: Option<Fault>,
     /// How many calls in a row have failed.
     failures: u32,
-    /// What is called, program first; kept, so that a service that starts knows whether it was mended meanwhile.
-    command: Vec<String>,
+    /// The SHA-256 of what is called; kept, so that a service that starts knows whether it was mended meanwhile. Not the words:
+    /// there may be a secret among them. Empty: of a version that did not keep it, or nothing was called yet.
+    command_sha256: String,
+    /// Its program, for the log.
+    #[serde(skip)]
+    program: String,
     /// How many notices the call carries that is under way, and what it says was dropped.
     #[serde(skip)]
     carried: Option<(usize, Counts)>,
@@ -185,6 +190,12 @@ pub struct Queue {
     /// It differs from what is kept.
     #[serde(skip)]
     changed: bool,
+}
+
+/// None of the words has a zero byte.
+fn hash_of(command: &[String]) -> String {
+    let words: Vec<u8> = command.iter().flat_map(|word| word.bytes().chain([0])).collect();
+    content::hash_bytes(&words).as_str().to_owned()
 }
 
 /// What became of a call that failed.
@@ -272,11 +283,17 @@ impl Queue {
     /// What is called from here on; a call that is under way is one of the command before. Another command was perhaps mended: it
     /// is tried at once, and has as many tries as if none had failed.
     pub fn call_by(&mut self, command: &[String]) {
-        if self.is_calling() || self.command == command {
+        if self.is_calling() {
             return;
         }
-        let is_first = self.command.is_empty();
-        self.command = command.to_vec();
+        self.program = command.first().cloned().unwrap_or_default();
+        let called = hash_of(command);
+        if self.command_sha256 == called {
+            return;
+        }
+        // A queue of the version before does not say which command failed.
+        let is_first = self.command_sha256.is_empty() && self.fault.is_none();
+        self.command_sha256 = called;
         if !is_first {
             self.pending.iter_mut().for_each(|notice| notice.tries = 0);
             self.calls.clear();
@@ -287,7 +304,7 @@ impl Queue {
 
     /// The program of the newest call.
     pub fn program(&self) -> &str {
-        self.command.first().map_or("", String::as_str)
+        &self.program
     }
 
     fn try_at_once(&mut self) {

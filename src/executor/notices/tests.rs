@@ -140,6 +140,15 @@ fn another_command_is_tried_at_once_and_as_often_as_if_none_had_failed() {
     let first = queue.failed(&"no".into(), Wall::default(), at(61));
     assert_eq!((first.again, first.after.as_secs()), (1, 60));
 
+    // The version before did not keep which command failed.
+    let old = String::from_utf8(failing().changed_bytes().unwrap()).unwrap();
+    let mut old: serde_json::Value = serde_json::from_str(&old).unwrap();
+    assert!(old.as_object_mut().unwrap().remove("command_sha256").is_some());
+    let mut queue = Queue::kept(old.to_string().as_bytes());
+    queue.call_by(&by("/page"));
+    assert!(queue.next(at(0)).is_some());
+    assert_eq!(queue.failed(&"no".into(), Wall::default(), at(0)).given_up, 0);
+
     // A service that starts again with the same one goes on where the one before it was; another one was mended meanwhile.
     for (program, given_up) in [("/page", 1), ("/mended", 0)] {
         let mut queue = kept(&mut failing());
@@ -147,6 +156,23 @@ fn another_command_is_tried_at_once_and_as_often_as_if_none_had_failed() {
         assert!(queue.next(at(0)).is_some());
         assert_eq!(queue.failed(&"no".into(), Wall::default(), at(0)).given_up, given_up, "{program}");
     }
+}
+
+#[test]
+fn no_word_of_the_command_is_kept_and_each_of_them_counts() {
+    let command = |words: &[&str]| words.iter().map(ToString::to_string).collect::<Vec<String>>();
+    let mut queue = Queue::default();
+    queue.push(failed(1));
+    queue.call_by(&command(&["/usr/bin/page", "--token", "swordfish"]));
+    assert!(queue.next(at(0)).is_some());
+    queue.failed(&"no".into(), Wall::default(), at(0));
+    let bytes = String::from_utf8(queue.changed_bytes().unwrap()).unwrap();
+    assert!(!["/usr/bin/page", "token", "swordfish"].iter().any(|word| bytes.contains(word)), "{bytes}");
+    let mut queue = Queue::kept(bytes.as_bytes());
+    queue.call_by(&command(&["/usr/bin/page", "--token", "swordfish"]));
+    assert_eq!((queue.program(), queue.failures), ("/usr/bin/page", 1), "the same one");
+    queue.call_by(&command(&["/usr/bin/page", "--tokens", "wordfish"]));
+    assert_eq!(queue.failures, 0, "another one");
 }
 
 #[test]

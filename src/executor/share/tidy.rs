@@ -28,7 +28,7 @@ pub struct Tidying {
     pub stage: PathBuf,
     /// The folder of the transcripts.
     pub transcripts: PathBuf,
-    /// Transcripts that were written last before this go; None: the clock is not believed, and nothing is old.
+    /// Transcripts that were written last before this go; None: the clock is not believed, nothing is old, and none the oldest.
     pub before: Option<Wall>,
     /// Above this many bytes of all transcripts the oldest go.
     pub most: u64,
@@ -155,9 +155,7 @@ impl Tidying {
 
     /// What is old; and of the rest the oldest, while all of them together are too large.
     fn transcripts_that_go(&self) -> io::Result<Vec<PathBuf>> {
-        if !self.transcripts.exists() {
-            return Ok(Vec::new());
-        }
+        let Some(before) = self.before.filter(|_| self.transcripts.exists()) else { return Ok(Vec::new()) };
         // Whoever else may write there could have put a link to other logs in its place.
         for home in self.transcripts.parent().into_iter().chain([&*self.transcripts]) {
             perms::check_home(home).map_err(|loose| io::Error::other(loose.to_string()))?;
@@ -178,7 +176,7 @@ impl Tidying {
                 self.open.contains(&run) || undelivered.contains(&run) || self.runs.join(&run).exists();
             match meta.modified().map(Wall::from) {
                 _ if needed => {}
-                Ok(at) if self.before.is_some_and(|before| at < before) => {
+                Ok(at) if at < before => {
                     total -= bytes;
                     go.push(entry.path());
                 }
@@ -430,7 +428,9 @@ mod tests {
         // One of them goes on, the result of another waits in the outbox, and another began while this was on its way.
         file(&dir.path().join("outbox/BP00002-1.MIF"), b"");
         fs::create_dir_all(dir.path().join("runs/BP00004-1")).unwrap();
-        let most = |most| Tidying { most, ..tidying(dir.path(), None, &["BP00003-1"]) };
+        let at = |before, most| Tidying { most, ..tidying(dir.path(), before, &["BP00003-1"]) };
+        let most = |most| at(Some(Wall::default()), most);
+        assert_eq!(at(None, 0).carry_out().transcripts, 0, "when they were written is not believed");
         assert_eq!(most(500).carry_out().transcripts, 0, "that is not too much");
         assert_eq!(most(499).carry_out().transcripts, 1);
         assert_eq!(there(), named(&["BP00002-1", "BP00003-1", "BP00004-1", "BP00005-1"]));

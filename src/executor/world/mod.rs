@@ -81,7 +81,7 @@ pub trait Machine: Send + Sync {
     /// # Errors
     /// Why there is no answer; nothing may be concluded from it.
     fn ask_share(&self, job: &ShareJob, deadline: Duration) -> Result<ShareNews, SafeText>;
-    /// It is a sandbox: nobody is told anything, and the machine is not restarted.
+    /// It is a sandbox: nobody is told anything, and the machine is neither restarted nor kept up.
     fn is_silent(&self) -> bool {
         false
     }

@@ -281,7 +281,8 @@ fn what_the_build_is_told_is_found_from_where_it_is_called_and_what_has_grown_is
     let built = build.output().unwrap();
     assert!(built.status.success(), "{}", text(&built));
     // What packages do not carry lies beside them.
-    for played in ["played.deb", "played.rpm", "pcm.symbols"] {
+    let symbols = format!("pcm-{}-{}.symbols", env!("CARGO_PKG_VERSION"), std::env::consts::ARCH);
+    for played in ["played.deb", "played.rpm", &symbols] {
         assert!(dir.path().join("a folder").join(played).is_file(), "{played}");
     }
     // What it builds itself is handed out.

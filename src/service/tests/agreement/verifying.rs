@@ -235,6 +235,20 @@ fn a_slow_verification_holds_up_neither_views_nor_time_and_its_launch_follows() 
 }
 
 #[test]
+fn the_machine_is_kept_up_while_a_package_runs_and_never_for_a_demo() {
+    for demo in [false, true] {
+        on_stage(|stage| {
+            stage.world.lock().demo = demo;
+            stage.answer(Ok(AS_IT_IS));
+            for _ in 0..5 {
+                stage.step();
+            }
+            assert_eq!((stage.launches(), stage.world.lock().kept_up), (1, !demo));
+        });
+    }
+}
+
+#[test]
 fn content_that_changed_after_it_was_verified_is_verified_again_and_not_launched() {
     on_stage(|stage| {
         stage.answer(Ok("as it was"));

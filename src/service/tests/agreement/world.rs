@@ -63,6 +63,8 @@ pub struct Inner {
     pub hangs: bool,
     /// It is the machine of a demo.
     pub demo: bool,
+    /// At some time the system was not to be shut down.
+    pub kept_up: bool,
     notices: Option<Vec<u8>>,
     /// Each time that something to tell was kept: how much, and how many requests had expired by then as the history says.
     pub kept: Vec<(usize, usize)>,
@@ -102,6 +104,7 @@ impl World {
             pages: Ok(()),
             hangs: false,
             demo: false,
+            kept_up: false,
             notices: None,
             kept: Vec::new(),
         };
@@ -255,6 +258,10 @@ impl Machine for Shared {
 
     fn is_silent(&self) -> bool {
         self.0.lock().demo
+    }
+
+    fn keep_up(&self, wanted: bool) {
+        self.0.lock().kept_up |= wanted;
     }
 
     fn restart(&self, _: &[String]) -> io::Result<()> {
