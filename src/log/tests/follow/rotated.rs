@@ -5,6 +5,7 @@ use crate::log::follow::{Event, Follower, rotated};
 use crate::log::tests::{at, west};
 use std::fs::{self, OpenOptions};
 use std::io::Write;
+use std::time::Duration;
 
 #[test]
 fn renaming_loses_and_doubles_nothing() {
@@ -365,4 +366,32 @@ fn a_writer_that_never_hears_of_the_rotation_is_followed_as_long_as_it_writes() 
     }
     append_records(&old, 201..202);
     assert!(told(&mut follower).is_empty(), "nothing came for half a minute");
+}
+
+/// More of it than one look reads, by a reader who is held up for longer than a file without a name is waited for.
+#[test]
+fn a_renamed_log_is_read_to_its_end_however_late() {
+    let f = Fixture::new();
+    append(&f.log, "");
+    let mut follower = f.follow(0);
+    assert!(told(&mut follower).is_empty());
+    append_records(&f.log, 0..15_000);
+    fs::rename(&f.log, f.beside("PACMAN.LOG.1")).unwrap();
+    let (mut now, mut got) = (Duration::from_secs(60), Vec::new());
+    loop {
+        for event in follower.poll(now) {
+            match event {
+                Event::Record(record) => got.push(record.full_text()),
+                Event::Rotated { .. } => got.push("R".to_owned()),
+                other => panic!("{other:?}"),
+            }
+        }
+        if !follower.behind() {
+            break;
+        }
+        now += Duration::from_secs(40);
+    }
+    let mut want: Vec<String> = (0..15_000).map(|n| format!("record {n}")).collect();
+    want.push("R".to_owned());
+    assert!(got == want, "{} of {}, the last of them {:?}", got.len(), want.len(), got.last());
 }
