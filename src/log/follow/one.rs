@@ -84,6 +84,8 @@ pub struct Followed {
     pub copied: bool,
     /// It has another name or none since the last time that this was told.
     pub renamed: bool,
+    /// There was more in it at the last look than was read.
+    pub more: bool,
     file: File,
     parser: Parser,
     /// When something came last, if it was looked at, and what was done since because nothing more came.
@@ -147,6 +149,7 @@ impl Followed {
             retired: None,
             copied: false,
             renamed: false,
+            more: false,
             file,
             parser,
             grew: None,
@@ -316,6 +319,14 @@ impl Followed {
             self.print.skip_hole(data);
         }
         Ok(())
+    }
+
+    /// Nothing is read of it yet: others come first. It may be written over meanwhile.
+    pub fn wait_its_turn(&mut self) {
+        self.more = true;
+        if self.stands.is_none() {
+            self.stands = Some(self.as_it_is());
+        }
     }
 
     /// Whether something came at this look.

@@ -67,6 +67,20 @@ fn what_was_rotated_while_nobody_followed_is_read_to_its_end_first() {
 }
 
 #[test]
+fn more_than_one_look_reads_of_what_was_rotated_comes_in_its_order() {
+    let (f, cursors) = read_up_to(20);
+    append_records(&f.log, 20..10_000);
+    fs::rename(&f.log, f.beside("PACMAN.LOG.1")).unwrap();
+    append_records(&f.log, 10_000..20_000);
+    fs::rename(&f.log, f.beside("PACMAN.LOG.2")).unwrap();
+    append_records(&f.log, 20_000..20_010);
+    let told = resumed(&f, &cursors);
+    let want = numbers(20..20_010);
+    let other = told.iter().zip(&want).find(|(told, want)| told != want);
+    assert!(told == want, "{} of {}, the first that differs: {other:?}", told.len(), want.len());
+}
+
+#[test]
 fn a_log_that_was_copied_and_cut_meanwhile_goes_on_in_its_copy() {
     let (f, cursors) = read_up_to(20);
     append_records(&f.log, 20..30);
