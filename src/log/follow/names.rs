@@ -109,7 +109,7 @@ impl Follower {
                 }
             }
         }
-        // A folder that cannot be listed at the moment says nothing about its files.
+        // A folder that cannot be listed at the moment says nothing about its files; a name in it does.
         let is_sure = |path: &Path| {
             !unknown.contains(path)
                 && path.parent().is_none_or(|folder| !unsure.iter().any(|other| other == folder))
@@ -130,8 +130,13 @@ impl Follower {
             }
         }
         seen.resize(self.files.len(), false);
+        let is_lost = |file: &Followed| {
+            let is_other = |found: Option<FileId>| found != Some(file.id);
+            is_sure(&file.path)
+                || !unknown.contains(&file.path) && tail::identity_at(&file.path).is_ok_and(is_other)
+        };
         for (file, seen) in self.files.iter_mut().zip(seen) {
-            if !seen && file.retired.is_none() && is_sure(&file.path) {
+            if !seen && file.retired.is_none() && is_lost(file) {
                 file.renamed = true;
                 file.retired = Some(self.now + GRACE);
                 if tail::has_no_name(file.open()) {
