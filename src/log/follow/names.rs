@@ -217,10 +217,14 @@ impl Follower {
         let mut stems = Stems::default();
         self.stems.iter().for_each(|(folder, stem)| stems.add(folder, stem));
         let (paths, full) = patterns::beginning_with(&stems);
-        for folder in full {
-            self.problem_of(&folder.join("*"), &folder, patterns::TOO_MANY);
-        }
+        full.iter().for_each(|folder| self.too_full(folder));
         paths.into_iter().filter_map(|path| Some((beside_at(&path)?, path))).collect()
+    }
+
+    /// Not all names of a folder are looked at, for whatever they were listed.
+    fn too_full(&mut self, folder: &Path) {
+        let shown = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
+        self.problem_of(&folder.join("*"), shown, patterns::TOO_MANY);
     }
 
     /// Of the files that nothing is known about more are there than can be followed.
@@ -274,8 +278,12 @@ impl Follower {
         let (paths, problems) = self.patterns.paths();
         let mut unsure = Vec::new();
         for (path, message) in problems {
-            self.problem(&path, &message);
-            unsure.extend(path.parent().map(Path::to_owned));
+            let folder = path.parent();
+            match folder.filter(|_| message == patterns::TOO_MANY) {
+                Some(folder) => self.too_full(folder),
+                None => self.problem(&path, &message),
+            }
+            unsure.extend(folder.map(Path::to_owned));
         }
         (paths, unsure)
     }
