@@ -4,6 +4,7 @@ use super::{Fixture, append, append_records, record, told};
 use crate::log::follow::{Cursor, Follower};
 use crate::log::tests::west;
 use std::fs;
+use std::io::{Seek, SeekFrom, Write};
 
 /// What a follower tells that goes on where another one was after its last poll.
 fn resumed(f: &Fixture, cursors: &[Cursor]) -> Vec<String> {
@@ -109,4 +110,32 @@ fn what_cannot_be_found_any_more_is_told_as_missing() {
     fs::write(&f.log, &whole[..whole.len() / 2]).unwrap();
     let told = resumed(&f, &cursors);
     assert_eq!(told[0], "T", "its end was cut off: {told:?}");
+}
+
+#[test]
+fn half_a_line_before_a_hole_is_told_once_also_to_who_goes_on() {
+    for lines in [0, 3] {
+        let f = Fixture::new();
+        append(&f.log, "");
+        append_records(&f.log, 0..lines);
+        let mut follower = f.follow(9);
+        assert_eq!(told(&mut follower).len(), lines);
+        append(&f.log, "half a line");
+        let mut first = told(&mut follower);
+        let mut file = fs::OpenOptions::new().write(true).open(&f.log).unwrap();
+        file.set_len(1 << 30).unwrap();
+        let mut looks = 0;
+        while { first.extend(told(&mut follower)); follower.behind() } || looks < 2 {
+            looks += 1;
+        }
+        let cursors = follower.cursors();
+        assert!(cursors[0].at <= 1 << 30);
+        file.seek(SeekFrom::End(0)).unwrap();
+        file.write_all(record(7).as_bytes()).unwrap();
+        let mut rest = resumed(&f, &cursors);
+        assert_eq!(rest.pop().as_deref(), Some("7"), "{lines}");
+        first.append(&mut rest);
+        let halves: Vec<_> = first.iter().map(|told| told.trim_end_matches('\0')).collect();
+        assert_eq!(halves, ["half a line"], "{lines}");
+    }
 }
