@@ -45,7 +45,7 @@ pub(super) enum TakenUp {
     Followed,
     /// It is known for what it is, or cannot be read.
     Not,
-    /// It is too small to say.
+    /// It is too small to say, or a copy of what is not read yet.
     Later,
 }
 
@@ -336,6 +336,10 @@ impl Follower {
     /// Begins to follow a file that has appeared, unless it is a copy of one that is followed.
     pub(super) fn take_up(&mut self, found: Found) -> TakenUp {
         let Found { path, mut file, id } = found;
+        // What was cut since it was found is read on in it already.
+        if self.files.iter().any(|f| f.id == id) {
+            return TakenUp::Not;
+        }
         let len = file.metadata().map_or(0, |meta| meta.len());
         if len == 0 {
             return TakenUp::Later;
@@ -349,6 +353,10 @@ impl Follower {
         self.small.remove(&id);
         if self.small.len() > MOST_FILES {
             self.small.clear();
+        }
+        // Once that is read, it is known as a copy.
+        if self.files.iter().any(|original| original.waits_in(&mut file)) {
+            return TakenUp::Later;
         }
         let mut from = 0;
         for original in &mut self.files {

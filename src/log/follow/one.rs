@@ -84,7 +84,7 @@ pub struct Followed {
     pub copied: bool,
     /// It has another name or none since the last time that this was told.
     pub renamed: bool,
-    /// There was more in it at the last look than was read.
+    /// There was more in it at the last look than was read, or nothing was read of it yet.
     pub more: bool,
     file: File,
     parser: Parser,
@@ -149,7 +149,7 @@ impl Followed {
             retired: None,
             copied: false,
             renamed: false,
-            more: false,
+            more: true,
             file,
             parser,
             grew: None,
@@ -334,6 +334,12 @@ impl Followed {
         if self.stands.is_none() {
             self.stands = Some(self.as_it_is());
         }
+    }
+
+    /// Whether another file holds what waits in this one, or waited before it was written over.
+    pub fn waits_in(&self, other: &mut File) -> bool {
+        let whole = self.stands.as_ref().filter(|whole| self.more && !self.print.tells() && whole.tells());
+        whole.is_some_and(|whole| whole.is_in(other))
     }
 
     /// Whether something came at this look.

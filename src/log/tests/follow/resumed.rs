@@ -125,7 +125,11 @@ fn half_a_line_before_a_hole_is_told_once_also_to_who_goes_on() {
         let mut file = fs::OpenOptions::new().write(true).open(&f.log).unwrap();
         file.set_len(1 << 30).unwrap();
         let mut looks = 0;
-        while { first.extend(told(&mut follower)); follower.behind() } || looks < 2 {
+        while {
+            first.extend(told(&mut follower));
+            follower.behind()
+        } || looks < 2
+        {
             looks += 1;
         }
         let cursors = follower.cursors();
