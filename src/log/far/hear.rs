@@ -9,6 +9,7 @@ use super::words::{
 use crate::log::Record;
 use crate::log::follow::Cursor;
 use crate::text::SafeText;
+use std::collections::VecDeque;
 use std::io;
 
 /// More bytes of lines than this are not held until their places come.
@@ -52,6 +53,10 @@ pub struct Hearing {
     begun: bool,
     /// Lines whose places are still to come.
     held: Vec<Record>,
+    /// Gaps among these, each before the line of this number.
+    gaps: Vec<(usize, SafeText, SafeText)>,
+    /// What is known by now and was not asked for yet.
+    heard: VecDeque<Heard>,
     /// What came of this answer so far.
     told: Told,
 }
@@ -75,6 +80,8 @@ impl Hearing {
             cursors: Vec::new(),
             begun: false,
             held: Vec::new(),
+            gaps: Vec::new(),
+            heard: VecDeque::new(),
             told: Told::default(),
         }
     }
@@ -92,7 +99,8 @@ impl Hearing {
         let id = self.query.id + 1;
         self.query = Query { id, ..query };
         (self.asked, self.begun) = (true, false);
-        (self.held, self.told) = (Vec::new(), Told::default());
+        (self.held, self.gaps, self.heard) = Default::default();
+        self.told = Told::default();
         self.cursors.clone_from(&self.query.from);
         frame(&Ask::Query(Box::new(self.query.clone())))
     }
@@ -102,7 +110,7 @@ impl Hearing {
         self.frames = Frames::of_teller();
         (self.greeted, self.asked) = (false, false);
         // They come again.
-        (self.held, self.told) = (Vec::new(), Told::default());
+        (self.held, self.gaps, self.told) = Default::default();
     }
 
     /// What to send after [`Heard::Hello`] of another connection: the rest of the same query.
@@ -129,6 +137,9 @@ impl Hearing {
     /// # Errors
     /// The other side is no pcm that this one understands: nothing more is read of it.
     pub fn next(&mut self) -> Result<Option<Heard>, Bad> {
+        if let Some(heard) = self.heard.pop_front() {
+            return Ok(Some(heard));
+        }
         while let Some(json) = self.frames.next()? {
             let told: Tell =
                 serde_json::from_slice(&json).map_err(|e| Bad::NoMessage(SafeText::new(&e.to_string())))?;
@@ -176,7 +187,7 @@ impl Hearing {
                     *bytes = 0;
                 }
                 self.held.extend(lines.into_iter().map(Record::from));
-                (!more).then(|| {
+                if !more {
                     self.begun = true;
                     for cursor in cursors {
                         self.cursors.retain(|known| known.id() != cursor.id());
@@ -184,12 +195,23 @@ impl Hearing {
                     }
                     let surplus = self.cursors.len().saturating_sub(MOST_CURSORS);
                     self.cursors.drain(..surplus);
-                    Heard::Lines(std::mem::take(&mut self.held))
-                })
+                    self.set_heard();
+                }
+                self.heard.pop_front()
             }
             Tell::Gap(said) if is_now(said.id) => {
                 let (file, message) = self.said(said)?;
-                Some(Heard::Gap(file, message))
+                if self.held.is_empty() && self.gaps.is_empty() {
+                    return Ok(Some(Heard::Gap(file, message)));
+                }
+                // Where it stands among lines whose places are still to come: it comes again with them if they do.
+                let bytes = self.told.bytes.saturating_add(size_of::<SafeText>() + SENTENCE);
+                if bytes > MOST_HELD {
+                    return Err(Bad::TooManyLines);
+                }
+                self.told.bytes = bytes;
+                self.gaps.push((self.held.len(), file, message));
+                None
             }
             Tell::Problem(said) if is_now(said.id) => {
                 let (file, message) = self.said(said)?;
@@ -206,6 +228,23 @@ impl Hearing {
             // What it cannot even read has no number.
             Tell::Refused(id, why) => (is_now(id) || id == 0).then(|| Heard::Refused(short(why))),
         })
+    }
+
+    /// What was held is known to be whole: lines and gaps in their order.
+    fn set_heard(&mut self) {
+        let mut lines = std::mem::take(&mut self.held).into_iter();
+        let mut at = 0;
+        for (before, file, message) in std::mem::take(&mut self.gaps) {
+            if before > at {
+                self.heard.push_back(Heard::Lines(lines.by_ref().take(before - at).collect()));
+                at = before;
+            }
+            self.heard.push_back(Heard::Gap(file, message));
+        }
+        let rest: Vec<Record> = lines.collect();
+        if !rest.is_empty() || self.heard.is_empty() {
+            self.heard.push_back(Heard::Lines(rest));
+        }
     }
 
     /// A sentence about a file: of one answer as many as it may have files.
