@@ -44,7 +44,12 @@ impl Parser {
         self.base = at.wrapping_sub(self.spans.given_of_file().unwrap_or(0));
     }
 
-    /// So many zeros are not pushed: there is a hole in the file.
+    /// Nothing but zeros is held back.
+    pub fn holds_no_text(&self) -> bool {
+        self.spans.holds_no_text()
+    }
+
+    /// So many zeros are not pushed: there is a hole in the file. Whoever holds text gives it out first, which has another place.
     pub fn skips(&mut self, zeros: u64) {
         self.base = self.base.wrapping_add(zeros);
     }

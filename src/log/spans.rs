@@ -119,6 +119,11 @@ impl Spans {
         self.at == self.end
     }
 
+    /// Nothing but zeros is held, which no record begins with.
+    pub fn holds_no_text(&self) -> bool {
+        self.hole.is_none() && self.buffer[self.at..self.end].iter().all(|byte| *byte == 0)
+    }
+
     /// Reads so much at once at most, for one of many.
     pub fn in_pieces_of(mut self, bytes: usize) -> Spans {
         self.piece = bytes.clamp(16 * 1024, PIECE);

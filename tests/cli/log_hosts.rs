@@ -454,6 +454,35 @@ fn pages_go_back_from_where_the_last_one_began() {
 }
 
 #[test]
+fn a_gap_comes_behind_what_was_read_before_it() {
+    let dir = tempfile::tempdir().unwrap();
+    let log = dir.path().join("x.log");
+    // Long enough for its copy to be recognised.
+    let zero = "zero ".repeat(20);
+    fs::write(&log, line(0, &zero)).unwrap();
+    let mut serve = Serve::start(dir.path(), &["x.log"]);
+    serve.told();
+    serve.query(&serde_json::json!({"id": 1, "lines": 1, "follow": true}));
+    let told = serve.until("lines");
+    let from = &told[told.len() - 1]["lines"]["cursors"];
+    serve.query(&serde_json::json!({"id": 2, "lines": 0, "grep": "nothing"}));
+    serve.until("done");
+    // What was copied is read to its end, and then the log was cut.
+    let text: String = (0..9).map(|n| line(n, if n == 0 { &zero } else { "more" })).collect();
+    fs::write(dir.path().join("x.log.1"), text).unwrap();
+    fs::write(&log, line(30, "last")).unwrap();
+    serve.query(&serde_json::json!({"id": 3, "lines": 1, "follow": true, "from": from}));
+    let mut told = serve.until("gap");
+    while texts(&told).last().is_none_or(|last| last != "last") {
+        told.extend(serve.until("lines"));
+    }
+    let gap = told.iter().position(|told| told.get("gap").is_some()).unwrap();
+    assert_eq!(texts(&told[..gap]), vec!["more"; 8], "{told:?}");
+    assert_eq!(texts(&told[gap..]), ["last"], "{told:?}");
+    assert_eq!(serve.end(), Some(0));
+}
+
+#[test]
 fn a_query_that_comes_meanwhile_takes_the_place_of_the_one_before() {
     let dir = tempfile::tempdir().unwrap();
     let log: String = (0..20_000).map(|n| line(n % 80_000, &format!("{n} and words"))).collect();

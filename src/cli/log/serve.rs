@@ -14,7 +14,7 @@ use crate::log::back::{self, Last, Wanted};
 use crate::log::far::frame::{Bad, Frames, GREETING, frame};
 use crate::log::far::minutes::Minutes;
 use crate::log::far::words::{
-    Ask, Done, FILTERS, Hello, Line, MOST_CURSORS, MOST_LINES, Query, Said, Tell, frames_of,
+    Ask, Done, FILTERS, Hello, Line, MOST_CURSORS, MOST_LINES, Query, Said, Tell, frames_before, frames_of,
 };
 use crate::log::follow::{Cursor, Event, Follower, Pace, is_packed};
 use crate::log::merge::merge;
@@ -405,7 +405,7 @@ impl<W: Write> Serving<W> {
         let mut follower = Follower::resume(files, self.zone.clone(), cursors);
         let (mut told, mut pace): (Vec<Cursor>, _) = (Vec::new(), asking.pace()?);
         loop {
-            let mut records = Vec::new();
+            let (mut records, mut begun) = (Vec::new(), false);
             for event in pace.poll(&mut follower) {
                 match event {
                     Event::Record(record) if filter.matches(&record) => records.push(record),
@@ -422,6 +422,14 @@ impl<W: Write> Serving<W> {
                                 "it was cut or replaced: what was written just before may be missing".into()
                             }
                         });
+                        // What was read before it stands before it.
+                        if !records.is_empty() {
+                            begun = true;
+                            let lines = merge([std::mem::take(&mut records)]).into_iter().map(Line::from);
+                            for frame in frames_before(query.id, lines.collect())? {
+                                self.send(&frame)?;
+                            }
+                        }
                         self.tell(&Tell::Gap(Said { id: query.id, file, message }))?;
                     }
                     Event::Problem { file, message } => self.problem(query, &file, message.as_str())?,
@@ -430,7 +438,7 @@ impl<W: Write> Serving<W> {
             let now = follower.cursors();
             let news: Vec<Cursor> =
                 now.iter().filter(|cursor| !told.contains(cursor)).take(MOST_CURSORS).cloned().collect();
-            if !records.is_empty() || !news.is_empty() {
+            if begun || !records.is_empty() || !news.is_empty() {
                 let lines = merge([records]).into_iter().map(Line::from).collect();
                 for frame in frames_of(query.id, lines, news)? {
                     self.send(&frame)?;

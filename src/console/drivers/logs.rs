@@ -192,7 +192,8 @@ fn lines_of(event: follow::Event) -> Vec<LogLine> {
             vec![note(safe!("-- {file} was cut; lines may be missing here --"), file)]
         }
         follow::Event::Truncated { file, copy: Some(copy) } => {
-            vec![note(safe!("-- {file} was cut after it was copied to {copy} --"), file)]
+            let missing = "lines written after that copy may be missing";
+            vec![note(safe!("-- {file} was cut after it was copied to {copy}; {missing} --"), file)]
         }
         follow::Event::Problem { file, message } => vec![note(safe!("-- {file}: {message} --"), file)],
     }

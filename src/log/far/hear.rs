@@ -9,7 +9,7 @@ use super::words::{
 use crate::log::Record;
 use crate::log::follow::Cursor;
 use crate::text::SafeText;
-use std::collections::HashSet;
+use std::collections::{HashSet, VecDeque};
 use std::io;
 
 /// More bytes of lines than this are not held until their places come.
@@ -58,6 +58,10 @@ pub struct Hearing {
     begun: bool,
     /// Lines whose places are still to come.
     held: Vec<Record>,
+    /// Gaps among these, each before the line of this number.
+    gaps: Vec<(usize, SafeText, SafeText)>,
+    /// What is known by now and was not asked for yet.
+    heard: VecDeque<Heard>,
     /// What came of this answer so far.
     told: Told,
     /// The files that lines of this answer are of, over all connections; and so many bytes.
@@ -83,6 +87,8 @@ impl Hearing {
             cursors: Vec::new(),
             begun: false,
             held: Vec::new(),
+            gaps: Vec::new(),
+            heard: VecDeque::new(),
             told: Told::default(),
             names: (HashSet::new(), 0),
         }
@@ -101,8 +107,8 @@ impl Hearing {
         let id = self.query.id + 1;
         self.query = Query { id, ..query };
         (self.asked, self.begun) = (true, false);
-        (self.held, self.told) = (Vec::new(), Told::default());
-        self.names = (HashSet::new(), 0);
+        (self.held, self.gaps, self.heard) = Default::default();
+        (self.told, self.names) = (Told::default(), (HashSet::new(), 0));
         self.cursors.clone_from(&self.query.from);
         frame(&Ask::Query(Box::new(self.query.clone())))
     }
@@ -112,7 +118,7 @@ impl Hearing {
         self.frames = Frames::of_teller();
         (self.greeted, self.asked) = (false, false);
         // They come again.
-        (self.held, self.told) = (Vec::new(), Told::default());
+        (self.held, self.gaps, self.told) = Default::default();
     }
 
     /// What to send after [`Heard::Hello`] of another connection: the rest of the same query.
@@ -139,6 +145,9 @@ impl Hearing {
     /// # Errors
     /// The other side is no pcm that this one understands: nothing more is read of it.
     pub fn next(&mut self) -> Result<Option<Heard>, Bad> {
+        if let Some(heard) = self.heard.pop_front() {
+            return Ok(Some(heard));
+        }
         while let Some(json) = self.frames.next()? {
             // Its own words stand in what is wrong with them.
             let told: Tell = serde_json::from_slice(&json)
@@ -188,7 +197,7 @@ impl Hearing {
                 }
                 self.named(&lines)?;
                 self.held.extend(lines.into_iter().map(Record::from));
-                (!more).then(|| {
+                if !more {
                     self.begun = true;
                     for cursor in cursors {
                         self.cursors.retain(|known| known.id() != cursor.id());
@@ -196,12 +205,23 @@ impl Hearing {
                     }
                     let surplus = self.cursors.len().saturating_sub(MOST_CURSORS);
                     self.cursors.drain(..surplus);
-                    Heard::Lines(std::mem::take(&mut self.held))
-                })
+                    self.set_heard();
+                }
+                self.heard.pop_front()
             }
             Tell::Gap(said) if is_now(said.id) => {
                 let (file, message) = self.said(said)?;
-                Some(Heard::Gap(file, message))
+                if self.held.is_empty() && self.gaps.is_empty() {
+                    return Ok(Some(Heard::Gap(file, message)));
+                }
+                // Where it stands among lines whose places are still to come: it comes again with them if they do.
+                let bytes = self.told.bytes.saturating_add(size_of::<SafeText>() + SENTENCE);
+                if bytes > MOST_HELD {
+                    return Err(Bad::TooManyLines);
+                }
+                self.told.bytes = bytes;
+                self.gaps.push((self.held.len(), file, message));
+                None
             }
             Tell::Problem(said) if is_now(said.id) => {
                 let (file, message) = self.said(said)?;
@@ -233,6 +253,23 @@ impl Hearing {
             }
         }
         Ok(())
+    }
+
+    /// What was held is known to be whole: lines and gaps in their order.
+    fn set_heard(&mut self) {
+        let mut lines = std::mem::take(&mut self.held).into_iter();
+        let mut at = 0;
+        for (before, file, message) in std::mem::take(&mut self.gaps) {
+            if before > at {
+                self.heard.push_back(Heard::Lines(lines.by_ref().take(before - at).collect()));
+                at = before;
+            }
+            self.heard.push_back(Heard::Gap(file, message));
+        }
+        let rest: Vec<Record> = lines.collect();
+        if !rest.is_empty() || self.heard.is_empty() {
+            self.heard.push_back(Heard::Lines(rest));
+        }
     }
 
     /// A sentence about a file: of one answer as many as it may have files.

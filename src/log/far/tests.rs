@@ -4,7 +4,9 @@
 use super::frame::{Bad, Frames, GREETING, MAX_TELL, frame};
 use super::hear::{Heard, Hearing};
 use super::minutes::Minutes;
-use super::words::{Ask, Done, FILTERS, Hello, Line, More, PAGE, PAGE_BYTES, Query, Said, Tell, frames_of};
+use super::words::{
+    Ask, Done, FILTERS, Hello, Line, More, PAGE, PAGE_BYTES, Query, Said, Tell, frames_before, frames_of,
+};
 use crate::log::follow::Cursor;
 use crate::log::tests::{at, read};
 use crate::log::{Level, Record};
@@ -114,6 +116,53 @@ fn wherever_a_connection_is_cut_each_line_is_told_once() {
             assert!(take(&mut hearing, after, 1 + cut % 610, &mut texts));
             assert_eq!(texts, expected, "cut after {cut} bytes");
         }
+    }
+}
+
+#[test]
+fn a_gap_stands_behind_what_was_read_before_it_also_after_a_cut() {
+    let follow = || Query { follow: true, ..Query::default() };
+    let sent = query_in(&Hearing::new().ask(follow()).unwrap());
+    let served = |id: u64| {
+        let said = |message: &str| Tell::Gap(Said { id, file: "x".into(), message: message.into() });
+        let mut bytes = frame(&said("first")).unwrap();
+        bytes.extend(frames_before(id, lines(0..PAGE as u64 + 2)).unwrap().concat());
+        bytes.extend(frame(&said("second")).unwrap());
+        bytes.extend(frame(&said("third")).unwrap());
+        bytes.extend(frames_of(id, lines(900..902), vec![place(5)]).unwrap().concat());
+        bytes
+    };
+    let bytes = served(sent.id);
+    for cut in (0..=bytes.len()).step_by(7).chain([bytes.len()]) {
+        let mut hearing = Hearing::new();
+        let mut told = Vec::new();
+        let mut hear = |hearing: &mut Hearing, bytes: &[u8]| {
+            hearing.push(bytes);
+            while let Some(heard) = hearing.next().unwrap() {
+                match heard {
+                    Heard::Lines(records) => told.extend(records.iter().map(Record::full_text)),
+                    Heard::Gap(_, message) => told.push(message.as_str().to_owned()),
+                    other => unreachable!("{other:?}"),
+                }
+            }
+        };
+        greet(&mut hearing);
+        hearing.ask(follow()).unwrap();
+        hear(&mut hearing, &bytes[..cut]);
+        hearing.connected_again();
+        greet(&mut hearing);
+        let again = query_in(&hearing.ask_again().unwrap());
+        if again.from.is_empty() {
+            hear(&mut hearing, &served(again.id));
+        }
+        // A gap before everything else is said at once, and may be said once more.
+        told.dedup();
+        let texts = |of| records(of).iter().map(Record::full_text).collect::<Vec<_>>();
+        let mut want = vec!["first".to_owned()];
+        want.extend(texts(0..PAGE as u64 + 2));
+        want.extend(["second".to_owned(), "third".to_owned()]);
+        want.extend(texts(900..902));
+        assert_eq!(told, want, "cut after {cut} bytes");
     }
 }
 

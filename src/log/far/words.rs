@@ -183,7 +183,7 @@ pub struct Lines {
     /// From where somebody would read on who has all that was told so far; only the places that are others than before.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub cursors: Vec<Cursor>,
-    /// The message that follows belongs to it: the places are told with the last one.
+    /// The lines that follow belong to it, whatever is said of gaps before them: the places are told with the last ones.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub more: bool,
 }
@@ -364,12 +364,23 @@ pub(super) fn shortened(text: &str, most: usize, after: u64) -> SafeText {
 /// # Errors
 /// They cannot be told as JSON.
 pub fn frames_of(id: u64, lines: Vec<Line>, cursors: Vec<Cursor>) -> io::Result<Vec<Vec<u8>>> {
-    let mut frames = Vec::new();
+    pages(id, lines, Some(cursors))
+}
+
+/// The same of lines of which the places come with later ones.
+///
+/// # Errors
+/// They cannot be told as JSON.
+pub fn frames_before(id: u64, lines: Vec<Line>) -> io::Result<Vec<Vec<u8>>> {
+    pages(id, lines, None)
+}
+
+fn pages(id: u64, lines: Vec<Line>, mut cursors: Option<Vec<Cursor>>) -> io::Result<Vec<Vec<u8>>> {
+    let (mut frames, goes_on) = (Vec::new(), cursors.is_none());
     let mut rest = lines;
-    let mut cursors = Some(cursors);
     loop {
         let later = rest.split_off(rest.len().min(PAGE));
-        let more = !later.is_empty();
+        let more = goes_on || !later.is_empty();
         let cursors = if more { Vec::new() } else { cursors.take().unwrap_or_default() };
         let mut message = Lines { id, lines: std::mem::replace(&mut rest, later), cursors, more };
         let mut whole = None;

@@ -387,8 +387,22 @@ impl Follower {
         }
     }
 
+    /// Whether another file had the name of this one before and is not read to its end: what is in it is older.
+    fn has_one_before(&self, index: usize) -> bool {
+        let (before, this) = (&self.files[..index], &self.files[index]);
+        let is_first = |other: &Followed| {
+            other.more && !other.copied && !other.is_copy && other.followed_as == this.followed_as
+        };
+        !this.copied && !this.is_copy && before.iter().any(is_first)
+    }
+
     /// Reads what is new in one file and finds out what became of it.
     fn read_one(&mut self, index: usize, budget: &mut usize) {
+        if self.has_one_before(index) {
+            self.files[index].wait_its_turn();
+            self.behind = true;
+            return;
+        }
         let mut share = FILE_BYTES.min(*budget);
         let before = share;
         let id = self.files[index].id;
@@ -406,11 +420,15 @@ impl Follower {
             let mut records = Vec::new();
             let file = &mut self.files[index];
             file.raw = self.raw.then(Vec::new);
+            let had = share;
             let step = file.advance(self.now, &mut share, &mut records);
             let raw = file.raw.take().unwrap_or_default().into_iter().filter(|batch| !batch.is_empty());
             self.queue.extend(raw.map(|batch| Event::Batch(Arc::new(batch))));
-            if file.retired.is_some() && file.has_grown(self.now) {
-                // Its writer does not know yet.
+            // What says that it holds more than can be read of it has no end that is waited for.
+            let more = matches!(step, Ok(Step::More)) && (share == 0 || share < had);
+            file.more = more;
+            if file.retired.is_some() && (more || file.has_grown(self.now)) {
+                // It is not read to its end, or its writer does not know yet.
                 file.retired = Some(self.now + GRACE);
             }
             self.queue.extend(records.into_iter().map(Event::Record));

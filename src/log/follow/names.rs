@@ -45,7 +45,7 @@ pub(super) enum TakenUp {
     Followed,
     /// It is known for what it is, or cannot be read.
     Not,
-    /// It is too small to say.
+    /// It is too small to say, or a copy of what is not read yet.
     Later,
 }
 
@@ -109,7 +109,7 @@ impl Follower {
                 }
             }
         }
-        // A folder that cannot be listed at the moment says nothing about its files.
+        // A folder that cannot be listed at the moment says nothing about its files; a name in it does.
         let is_sure = |path: &Path| {
             !unknown.contains(path)
                 && path.parent().is_none_or(|folder| !unsure.iter().any(|other| other == folder))
@@ -130,8 +130,13 @@ impl Follower {
             }
         }
         seen.resize(self.files.len(), false);
+        let is_lost = |file: &Followed| {
+            let is_other = |found: Option<FileId>| found != Some(file.id);
+            is_sure(&file.path)
+                || !unknown.contains(&file.path) && tail::identity_at(&file.path).is_ok_and(is_other)
+        };
         for (file, seen) in self.files.iter_mut().zip(seen) {
-            if !seen && file.retired.is_none() && is_sure(&file.path) {
+            if !seen && file.retired.is_none() && is_lost(file) {
                 file.renamed = true;
                 file.retired = Some(self.now + GRACE);
                 if tail::has_no_name(file.open()) {
@@ -212,10 +217,14 @@ impl Follower {
         let mut stems = Stems::default();
         self.stems.iter().for_each(|(folder, stem)| stems.add(folder, stem));
         let (paths, full) = patterns::beginning_with(&stems);
-        for folder in full {
-            self.problem_of(&folder.join("*"), &folder, patterns::TOO_MANY);
-        }
+        full.iter().for_each(|folder| self.too_full(folder));
         paths.into_iter().filter_map(|path| Some((beside_at(&path)?, path))).collect()
+    }
+
+    /// Not all names of a folder are looked at, for whatever they were listed.
+    fn too_full(&mut self, folder: &Path) {
+        let shown = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
+        self.problem_of(&folder.join("*"), shown, patterns::TOO_MANY);
     }
 
     /// Of the files that nothing is known about more are there than can be followed.
@@ -269,8 +278,12 @@ impl Follower {
         let (paths, problems) = self.patterns.paths();
         let mut unsure = Vec::new();
         for (path, message) in problems {
-            self.problem(&path, &message);
-            unsure.extend(path.parent().map(Path::to_owned));
+            let folder = path.parent();
+            match folder.filter(|_| message == patterns::TOO_MANY) {
+                Some(folder) => self.too_full(folder),
+                None => self.problem(&path, &message),
+            }
+            unsure.extend(folder.map(Path::to_owned));
         }
         (paths, unsure)
     }
@@ -323,6 +336,10 @@ impl Follower {
     /// Begins to follow a file that has appeared, unless it is a copy of one that is followed.
     pub(super) fn take_up(&mut self, found: Found) -> TakenUp {
         let Found { path, mut file, id } = found;
+        // What was cut since it was found is read on in it already.
+        if self.files.iter().any(|f| f.id == id) {
+            return TakenUp::Not;
+        }
         let len = file.metadata().map_or(0, |meta| meta.len());
         if len == 0 {
             return TakenUp::Later;
@@ -336,6 +353,10 @@ impl Follower {
         self.small.remove(&id);
         if self.small.len() > MOST_FILES {
             self.small.clear();
+        }
+        // Once that is read, it is known as a copy.
+        if self.files.iter().any(|original| original.waits_in(&mut file)) {
+            return TakenUp::Later;
         }
         let mut from = 0;
         for original in &mut self.files {

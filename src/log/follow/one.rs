@@ -84,6 +84,8 @@ pub struct Followed {
     pub copied: bool,
     /// It has another name or none since the last time that this was told.
     pub renamed: bool,
+    /// There was more in it at the last look than was read, or nothing was read of it yet.
+    pub more: bool,
     file: File,
     parser: Parser,
     /// When something came last, if it was looked at, and what was done since because nothing more came.
@@ -147,6 +149,7 @@ impl Followed {
             retired: None,
             copied: false,
             renamed: false,
+            more: true,
             file,
             parser,
             grew: None,
@@ -252,7 +255,9 @@ impl Followed {
     ) -> io::Result<Step> {
         let mut idle = true;
         loop {
-            self.skip_hole()?;
+            if self.skip_hole(records)? {
+                return Ok(Step::More);
+            }
             // What says that it is empty and is not (a file of /proc) would have no end.
             let left = self.file.metadata()?.len().saturating_sub(self.print.offset);
             let chunk = read_at(&mut self.file, self.print.offset, CHUNK.min(*share).min(len_of(left)))?;
@@ -299,23 +304,42 @@ impl Followed {
     }
 
     /// A writer that does not append leaves a hole where the file was cut, and goes on behind it. However long one is, it is
-    /// passed at once.
-    fn skip_hole(&mut self) -> io::Result<()> {
+    /// passed at once. Half a line before it gets no other half: whether one was given out, behind which nothing is read yet.
+    fn skip_hole(&mut self, records: &mut Vec<Record>) -> io::Result<bool> {
         let first = self.print.is_hole() && self.parser.is_empty();
         if !first && !self.print.ends_with_zeros() {
-            return Ok(());
+            return Ok(false);
         }
         let (len, offset) = (self.file.metadata()?.len(), self.print.offset);
         if offset >= len {
-            return Ok(());
+            return Ok(false);
         }
         // Where nothing stands behind it, it reaches to the end.
         let data = tail::data_at(&self.file, offset)?.unwrap_or(len).min(len);
-        if data > offset {
-            self.parser.skips(data - offset);
-            self.print.skip_hole(data);
+        if data == offset {
+            return Ok(false);
         }
-        Ok(())
+        let is_cut = !self.parser.holds_no_text();
+        if is_cut {
+            self.parser.finish(records);
+        }
+        self.parser.skips(data - offset);
+        self.print.skip_hole(data);
+        Ok(is_cut)
+    }
+
+    /// Nothing is read of it yet: others come first. It may be written over meanwhile.
+    pub fn wait_its_turn(&mut self) {
+        self.more = true;
+        if self.stands.is_none() {
+            self.stands = Some(self.as_it_is());
+        }
+    }
+
+    /// Whether another file holds what waits in this one, or waited before it was written over.
+    pub fn waits_in(&self, other: &mut File) -> bool {
+        let whole = self.stands.as_ref().filter(|whole| self.more && !self.print.tells() && whole.tells());
+        whole.is_some_and(|whole| whole.is_in(other))
     }
 
     /// Whether something came at this look.

@@ -96,7 +96,7 @@ impl Follower {
                 continue;
             };
             self.go_on_at(&sibling, file, id, cursor.at);
-            self.retire_last();
+            self.retire_last(id, &path);
             if let Some(last) = self.files.last_mut().filter(|last| last.id == id && cursor.id() != id) {
                 // Whoever copied it and cut it lost what was written between the two, if anything was.
                 last.copy_of = Some(cursor.file);
@@ -120,7 +120,7 @@ impl Follower {
                     Ok((_, id)) if same.iter().any(|(_, _, known, _)| *known == id) => {}
                     Ok((file, id)) => {
                         self.go_on_at(other, file, id, 0);
-                        self.retire_last();
+                        self.retire_last(id, &path);
                     }
                     Err(e) => self.problem(other, &e.to_string()),
                 }
@@ -139,10 +139,11 @@ impl Follower {
         }
     }
 
-    /// What was followed last has another name than the one that is written to.
-    fn retire_last(&mut self) {
-        if let Some(last) = self.files.last_mut() {
+    /// This file, if it is followed, has another name than the one that is written to, which it had.
+    fn retire_last(&mut self, id: FileId, followed_as: &Path) {
+        if let Some(last) = self.files.last_mut().filter(|last| last.id == id) {
             last.retired = Some(self.now + GRACE);
+            followed_as.clone_into(&mut last.followed_as);
         }
     }
 }

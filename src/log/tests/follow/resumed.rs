@@ -4,6 +4,7 @@ use super::{Fixture, append, append_records, record, told};
 use crate::log::follow::{Cursor, Follower};
 use crate::log::tests::west;
 use std::fs;
+use std::io::{Seek, SeekFrom, Write};
 
 /// What a follower tells that goes on where another one was after its last poll.
 fn resumed(f: &Fixture, cursors: &[Cursor]) -> Vec<String> {
@@ -67,6 +68,20 @@ fn what_was_rotated_while_nobody_followed_is_read_to_its_end_first() {
 }
 
 #[test]
+fn more_than_one_look_reads_of_what_was_rotated_comes_in_its_order() {
+    let (f, cursors) = read_up_to(20);
+    append_records(&f.log, 20..10_000);
+    fs::rename(&f.log, f.beside("PACMAN.LOG.1")).unwrap();
+    append_records(&f.log, 10_000..20_000);
+    fs::rename(&f.log, f.beside("PACMAN.LOG.2")).unwrap();
+    append_records(&f.log, 20_000..20_010);
+    let told = resumed(&f, &cursors);
+    let want = numbers(20..20_010);
+    let other = told.iter().zip(&want).find(|(told, want)| told != want);
+    assert!(told == want, "{} of {}, the first that differs: {other:?}", told.len(), want.len());
+}
+
+#[test]
 fn a_log_that_was_copied_and_cut_meanwhile_goes_on_in_its_copy() {
     let (f, cursors) = read_up_to(20);
     append_records(&f.log, 20..30);
@@ -95,4 +110,36 @@ fn what_cannot_be_found_any_more_is_told_as_missing() {
     fs::write(&f.log, &whole[..whole.len() / 2]).unwrap();
     let told = resumed(&f, &cursors);
     assert_eq!(told[0], "T", "its end was cut off: {told:?}");
+}
+
+#[test]
+fn half_a_line_before_a_hole_is_told_once_also_to_who_goes_on() {
+    for lines in [0, 3] {
+        let f = Fixture::new();
+        append(&f.log, "");
+        append_records(&f.log, 0..lines);
+        let mut follower = f.follow(9);
+        assert_eq!(told(&mut follower).len(), lines);
+        append(&f.log, "half a line");
+        let mut first = told(&mut follower);
+        let mut file = fs::OpenOptions::new().write(true).open(&f.log).unwrap();
+        file.set_len(1 << 30).unwrap();
+        let mut looks = 0;
+        while {
+            first.extend(told(&mut follower));
+            follower.behind()
+        } || looks < 2
+        {
+            looks += 1;
+        }
+        let cursors = follower.cursors();
+        assert!(cursors[0].at <= 1 << 30);
+        file.seek(SeekFrom::End(0)).unwrap();
+        file.write_all(record(7).as_bytes()).unwrap();
+        let mut rest = resumed(&f, &cursors);
+        assert_eq!(rest.pop().as_deref(), Some("7"), "{lines}");
+        first.append(&mut rest);
+        let halves: Vec<_> = first.iter().map(|told| told.trim_end_matches('\0')).collect();
+        assert_eq!(halves, ["half a line"], "{lines}");
+    }
 }

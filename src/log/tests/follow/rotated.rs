@@ -5,6 +5,7 @@ use crate::log::follow::{Event, Follower, rotated};
 use crate::log::tests::{at, west};
 use std::fs::{self, OpenOptions};
 use std::io::Write;
+use std::time::Duration;
 
 #[test]
 fn renaming_loses_and_doubles_nothing() {
@@ -365,4 +366,92 @@ fn a_writer_that_never_hears_of_the_rotation_is_followed_as_long_as_it_writes() 
     }
     append_records(&old, 201..202);
     assert!(told(&mut follower).is_empty(), "nothing came for half a minute");
+}
+
+/// More of it than one look reads, by a reader who is held up for longer than a file without a name is waited for.
+#[test]
+fn a_renamed_log_is_read_to_its_end_however_late() {
+    let f = Fixture::new();
+    append(&f.log, "");
+    let mut follower = f.follow(0);
+    assert!(told(&mut follower).is_empty());
+    append_records(&f.log, 0..15_000);
+    fs::rename(&f.log, f.beside("PACMAN.LOG.1")).unwrap();
+    let (mut now, mut got) = (Duration::from_secs(60), Vec::new());
+    loop {
+        for event in follower.poll(now) {
+            match event {
+                Event::Record(record) => got.push(record.full_text()),
+                Event::Rotated { .. } => got.push("R".to_owned()),
+                other => panic!("{other:?}"),
+            }
+        }
+        if !follower.behind() {
+            break;
+        }
+        now += Duration::from_secs(40);
+    }
+    let mut want: Vec<String> = (0..15_000).map(|n| format!("record {n}")).collect();
+    want.push("R".to_owned());
+    assert!(got == want, "{} of {}, the last of them {:?}", got.len(), want.len(), got.last());
+}
+
+#[test]
+fn what_follows_a_renamed_log_waits_until_that_is_read_to_its_end() {
+    for all in [false, true] {
+        let f = Fixture::new();
+        append(&f.log, "");
+        let pattern = if all { "PACMAN*" } else { "PACMAN.LOG" };
+        let mut follower = Follower::open(&[f.beside(pattern)], west(0), 0);
+        assert!(told(&mut follower).is_empty());
+        // One rotation before the first look, and one while the rest is read.
+        append_records(&f.log, 0..10_000);
+        fs::rename(&f.log, f.beside("PACMAN.LOG.1")).unwrap();
+        append_records(&f.log, 10_000..20_000);
+        let apart = |event| match event {
+            Event::Record(record) => vec![record.full_text()],
+            Event::Rotated { .. } => Vec::new(),
+            other => panic!("{other:?}"),
+        };
+        let mut got: Vec<String> = follower.look().into_iter().flat_map(apart).collect();
+        assert!(follower.behind());
+        fs::rename(&f.log, f.beside("PACMAN.LOG.2")).unwrap();
+        append_records(&f.log, 20_000..20_010);
+        while follower.behind() {
+            got.extend(follower.look().into_iter().flat_map(apart));
+        }
+        let want: Vec<String> = (0..20_010).map(|n| format!("record {n}")).collect();
+        let other = got.iter().zip(&want).find(|(got, want)| got != want);
+        assert!(got == want, "{all}: {} of {}, the first that differs: {other:?}", got.len(), want.len());
+    }
+}
+
+/// What waits for its turn is not read yet, and is cut meanwhile.
+#[test]
+fn what_is_cut_while_it_waits_is_said_or_read_in_its_copy() {
+    for copied in [false, true] {
+        let f = Fixture::new();
+        append(&f.log, "");
+        let mut follower = f.follow(0);
+        assert!(told(&mut follower).is_empty());
+        append_records(&f.log, 0..10_000);
+        fs::rename(&f.log, f.beside("PACMAN.LOG.1")).unwrap();
+        append_records(&f.log, 10_000..10_010);
+        follower.look();
+        assert!(follower.behind());
+        if copied {
+            fs::copy(&f.log, f.beside("PACMAN.LOG.2")).unwrap();
+        }
+        fs::write(&f.log, record(10_010)).unwrap();
+        let mut rest = told(&mut follower);
+        rest.extend(told(&mut follower));
+        let rotated = rest.iter().position(|told| told == "R").unwrap();
+        let mut want: Vec<String> = (10_000..10_010).map(|n| n.to_string()).collect();
+        want.push("C".to_owned());
+        if !copied {
+            want = vec!["T".to_owned()];
+        }
+        want.push("10010".to_owned());
+        assert_eq!(rest[rotated + 1..], want[..], "{copied}");
+    }
 }
