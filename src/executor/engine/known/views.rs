@@ -160,7 +160,7 @@ impl Views<'_> {
             seen: self.known.seen(d).map(|seen| SeenBy { by: seen.by.clone(), at: seen.at }),
             queue_position: d.queued.map(|place| place.position),
             queued: d.queued.and(d.request_id).and_then(|id| self.known.queued_doc(id)),
-            of_job: d.request_id.map(|id| self.of_job(id)).unwrap_or_default(),
+            of_job: d.request_id.map(|id| self.of_job(id, d)).unwrap_or_default(),
         }
     }
 
@@ -176,21 +176,25 @@ impl Views<'_> {
         }
     }
 
-    fn of_job(&self, id: RequestId) -> OfJob {
+    /// By the place of its entry: a list of thousands is not looked through for each of its rows.
+    fn of_job(&self, id: RequestId, d: &Decision) -> OfJob {
         let index = self.known.instructions.index.as_ref();
         let delivery = index.and_then(|index| index.deliveries.get(&id));
         OfJob {
             revision: delivery.map(|delivery| delivery.revision),
             phase_percent: delivery.map(|delivery| f64::from(delivery.percent) / 100.0),
-            release: self.known.find_request(id).and_then(|request| self.known.release_of(request)),
+            release: self.entry(d).and_then(Entry::good).and_then(|request| self.known.release_of(request)),
             offer_to: delivery.and_then(|delivery| delivery.offer_to),
         }
     }
 
+    /// What it was decided of, where that is published.
+    fn entry(&self, d: &Decision) -> Option<&Entry> {
+        self.known.instructions.file.as_ref()?.requests.get(d.entry?)
+    }
+
     fn entry_problems(&self, d: &Decision) -> Vec<Problem> {
-        let entry =
-            self.known.instructions.file.as_ref().zip(d.entry).and_then(|(file, i)| file.requests.get(i));
-        match entry {
+        match self.entry(d) {
             Some(Entry::Rejected(rejected)) => rejected.problems.clone(),
             _ => Vec::new(),
         }
