@@ -56,9 +56,9 @@ pub fn data_at(file: &File, at: u64) -> io::Result<Option<u64>> {
     sys::tail::data_at(file, at)
 }
 
-/// Whether a file that is open was deleted, as far as the system tells.
-pub fn has_no_name(file: &File) -> bool {
-    sys::tail::has_no_name(file)
+/// How many names a file that is open has, as far as the system tells: none if it was deleted.
+pub fn names(file: &File) -> u64 {
+    sys::tail::names(file)
 }
 
 /// Why a wait is over.
@@ -97,8 +97,8 @@ impl Watch {
         self.0.set(folders, files, open)
     }
 
-    /// Which names were removed from the folders that are watched since the last question, each as often as it was; None: not all
-    /// that were are known.
+    /// Which names were removed from the folders that are watched between the last question and now, each as often as it was;
+    /// None: not all that were are known. What else the system tells meanwhile ends the next wait.
     pub fn removed(&mut self) -> Option<Vec<PathBuf>> {
         self.0.removed()
     }

@@ -40,8 +40,8 @@ pub fn data_at(file: &File, at: u64) -> io::Result<Option<u64>> {
     }
 }
 
-pub fn has_no_name(file: &File) -> bool {
-    file.metadata().is_ok_and(|meta| meta.nlink() == 0)
+pub fn names(file: &File) -> u64 {
+    file.metadata().map_or(1, |meta| meta.nlink())
 }
 
 fn id(meta: &Metadata) -> FileId {
@@ -77,6 +77,8 @@ pub struct Watch {
     folders: BTreeMap<i32, PathBuf>,
     /// Names that were removed from them; None: not all of them are known.
     removed: Option<Vec<PathBuf>>,
+    /// What was told at a question and nobody was woken by yet.
+    pending: Woken,
 }
 
 pub struct Bell(Arc<OwnedFd>);
@@ -86,7 +88,8 @@ impl Watch {
         let bell = Arc::new(eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)?);
         let inotify = inotify::init(CreateFlags::CLOEXEC | CreateFlags::NONBLOCK).ok();
         let (watched, folders) = (BTreeSet::new(), BTreeMap::new());
-        Ok((Watch { inotify, bell: Arc::clone(&bell), watched, folders, removed: None }, Bell(bell)))
+        let pending = Woken::Not;
+        Ok((Watch { inotify, bell: Arc::clone(&bell), watched, folders, removed: None, pending }, Bell(bell)))
     }
 
     pub fn set(&mut self, folders: &[PathBuf], files: &[PathBuf], open: &[&File]) -> bool {
@@ -108,7 +111,10 @@ impl Watch {
     }
 
     pub fn removed(&mut self) -> Option<Vec<PathBuf>> {
-        self.removed.replace(Vec::new())
+        let (told, all) = self.drain();
+        self.pending = self.pending.max(told);
+        // What was removed before it was asked may be told later: only once all is told they are counted anew.
+        std::mem::replace(&mut self.removed, all.then(Vec::new))
     }
 
     /// How many files and folders the kernel watches for this one.
@@ -120,38 +126,43 @@ impl Watch {
     }
 
     pub fn wait(&mut self, most: Duration) -> Woken {
+        let pending = std::mem::replace(&mut self.pending, Woken::Not);
+        let most = if pending == Woken::Not { most } else { Duration::ZERO };
         let timeout = Timespec::try_from(most).unwrap_or(Timespec { tv_sec: 60, tv_nsec: 0 });
         let mut ready = vec![PollFd::new(&*self.bell, PollFlags::IN)];
         ready.extend(self.inotify.as_ref().map(|inotify| PollFd::new(inotify, PollFlags::IN)));
         if poll(&mut ready, Some(&timeout)).is_err() {
             // A signal: the next wait goes on.
-            return Woken::Not;
+            return pending;
         }
         let is_ready: Vec<bool> = ready.iter().map(|one| !one.revents().is_empty()).collect();
-        let mut woken = Woken::Not;
+        let mut woken = pending;
         if is_ready[0] {
             let _ = rustix::io::read(&*self.bell, &mut [0_u8; 8]);
-            woken = Woken::Rung;
+            woken = woken.max(Woken::Rung);
         }
         if is_ready.get(1) == Some(&true) {
-            woken = woken.max(self.drain());
+            woken = woken.max(self.drain().0);
         }
         woken
     }
 
     /// Takes what it has to tell, or as much of it as is taken at once: who fills the folder with names must not be listened to
-    /// for ever.
-    fn drain(&mut self) -> Woken {
-        let Some(inotify) = &self.inotify else { return Woken::Not };
-        let mut woken = Woken::Files;
+    /// for ever. Whether that was all.
+    fn drain(&mut self) -> (Woken, bool) {
+        let Some(inotify) = &self.inotify else { return (Woken::Not, false) };
+        let mut woken = Woken::Not;
         let mut buffer = [MaybeUninit::uninit(); 16 << 10];
         let mut events = Reader::new(inotify, &mut buffer);
         for _ in 0..MOST_TOLD {
             match events.next() {
-                Ok(event) if event.events() == ReadFlags::MODIFY => {}
+                // It was given back, or what it watched has gone, which is told as well.
+                Ok(event) if event.events() == ReadFlags::IGNORED => {}
+                Ok(event) if event.events() == ReadFlags::MODIFY => woken = woken.max(Woken::Files),
                 Ok(event) => {
                     woken = Woken::Names;
-                    if event.events().contains(ReadFlags::QUEUE_OVERFLOW) {
+                    let is_full = self.removed.as_ref().is_some_and(|removed| removed.len() >= MOST_TOLD);
+                    if is_full || event.events().contains(ReadFlags::QUEUE_OVERFLOW) {
                         self.removed = None;
                     }
                     let name = event.file_name().map(|name| OsStr::from_bytes(name.to_bytes()));
@@ -159,17 +170,17 @@ impl Watch {
                         event.events().contains(ReadFlags::DELETE),
                         self.folders.get(&event.wd()),
                         name,
-                        self.removed.as_mut().filter(|removed| removed.len() < MOST_TOLD),
+                        self.removed.as_mut(),
                     ) {
                         removed.push(folder.join(name));
                     }
                 }
-                Err(_) => return woken,
+                Err(_) => return (woken, true),
             }
         }
         // What else was in the buffer is not known.
         self.removed = None;
-        Woken::Names
+        (Woken::Names, false)
     }
 }
 
@@ -270,13 +281,46 @@ mod tests {
         // Where it cannot tell of all, nothing is left over of the attempt.
         let link = folder.join("link");
         std::os::unix::fs::symlink("log.1", &link).unwrap();
+        while watch.wait(Duration::ZERO) != Woken::Not {}
         for _ in 0..3 {
             assert!(!watch.set(std::slice::from_ref(&folder), &[folder.join("log.2"), link.clone()], &[]));
             assert_eq!(watch.count(), 0);
+            assert_eq!(watch.wait(Duration::ZERO), Woken::Not, "what it does itself wakes nobody");
         }
         let other = tempfile::tempdir().unwrap();
         assert!(watch.set(&[other.path().canonicalize().unwrap()], &[], &[]));
         assert_eq!(watch.count(), 1);
+    }
+
+    #[test]
+    fn what_was_removed_is_known_when_it_is_asked_and_wakes_all_the_same() {
+        let dir = tempfile::tempdir().unwrap();
+        let folder = dir.path().canonicalize().unwrap();
+        let (mut watch, _bell) = Watch::new().unwrap();
+        if !watch.set(std::slice::from_ref(&folder), &[], &[]) {
+            return crate::skipped("the temporary folder is not told of");
+        }
+        let file = folder.join("log");
+        fs::write(&file, "").unwrap();
+        fs::remove_file(&file).unwrap();
+        assert_eq!(watch.removed(), None, "before it was asked first nothing is known");
+        for _ in 0..2 {
+            fs::write(&file, "").unwrap();
+            fs::remove_file(&file).unwrap();
+            assert_eq!(watch.removed(), Some(vec![file.clone()]));
+            assert_eq!(watch.removed(), Some(Vec::new()));
+            assert_eq!(watch.wait(Duration::from_secs(50)), Woken::Names);
+            assert_eq!(watch.wait(Duration::ZERO), Woken::Not);
+        }
+        for n in 0..MOST_TOLD {
+            fs::write(folder.join(format!("a.{n}")), "").unwrap();
+            fs::remove_file(folder.join(format!("a.{n}"))).unwrap();
+        }
+        assert_eq!(watch.removed(), None, "more than is told at once");
+        while watch.removed().is_none() {}
+        fs::write(&file, "").unwrap();
+        fs::remove_file(&file).unwrap();
+        assert_eq!(watch.removed(), Some(vec![file]));
     }
 
     #[test]

@@ -14,6 +14,8 @@ pub(super) struct Copied {
     pub path: PathBuf,
     pub id: FileId,
     pub file: File,
+    /// How many names it had.
+    pub names: u64,
     /// What of it is known to be a copy.
     pub print: Print,
 }

@@ -25,7 +25,7 @@ use super::{Record, Zoned, merge};
 use crate::host::tail::FileId;
 use crate::text::SafeText;
 use copies::Copied;
-use names::{Beside, TakenUp};
+use names::{Beside, Removals, TakenUp};
 use one::{Followed, Step};
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::fs::File;
@@ -111,8 +111,10 @@ pub struct Follower {
     is_crowded: bool,
     /// What was found at that time.
     paths: Vec<PathBuf>,
-    /// How often more each name was removed than is known of files that had it, and whether that was so at the last look.
-    removed: HashMap<PathBuf, (i64, bool)>,
+    /// How often more each name was removed than is known of files that had it.
+    removed: HashMap<PathBuf, i64>,
+    /// What was removed after names were looked at the last time.
+    removed_since: Vec<PathBuf>,
     /// Records that were not told were in a file that is not followed any more.
     lost_older: bool,
     /// Records are told as they stand.
@@ -172,6 +174,7 @@ impl Follower {
             is_crowded: false,
             paths: Vec::new(),
             removed: HashMap::new(),
+            removed_since: Vec::new(),
             lost_older: false,
             raw: false,
         }
@@ -185,9 +188,9 @@ impl Follower {
 
     /// What is new in the files that were found, without a look at names: for whoever knows that none has changed. From time
     /// to time there is one all the same.
-    pub fn read_on(&mut self, now: Duration) -> Vec<Event> {
+    pub fn read_on(&mut self, now: Duration, removals: Removals) -> Vec<Event> {
         if self.waits || !self.copies.is_empty() || now.saturating_sub(self.names) >= NAMES {
-            return self.poll(now);
+            return self.poll_told(now, removals);
         }
         (self.now, self.behind, self.is_stale) = (now, false, true);
         let mut budget = POLL_BYTES;
@@ -195,17 +198,29 @@ impl Follower {
         self.queue.drain(..).collect()
     }
 
-    /// What is new at this time, which is since any moment and never goes back. Never waits, and does a bounded amount of
-    /// work: while [`Follower::behind`] there is more to be had at once.
+    /// What is new at this time, of which the system tells nothing.
     pub fn poll(&mut self, now: Duration) -> Vec<Event> {
+        self.poll_told(now, &mut || None)
+    }
+
+    /// What is new at this time, which is since any moment and never goes back. Never waits, and does a bounded amount of
+    /// work: while [`Follower::behind`] there is more to be had at once. What is asked says which names were removed since it was
+    /// asked last, and None if not all that were are known.
+    pub fn poll_told(&mut self, now: Duration, removals: Removals) -> Vec<Event> {
         (self.now, self.behind) = (now, false);
         (self.names, self.is_stale, self.waits) = (now, false, false);
         self.forget_problems();
-        let names = self.sort_names();
+        let names = self.sort_names(removals);
         let mut budget = POLL_BYTES;
         self.read_all(&mut budget);
+        let mut unseen = Vec::new();
         for path in names.unseen {
-            self.queue.push_back(Event::Truncated { file: one::name_of(&path), copy: None });
+            // What is older has to be told first.
+            let is_before = |file: &Followed| file.more && !file.is_copy && file.followed_as == path;
+            match self.files.iter().any(is_before) {
+                true => unseen.push(path),
+                false => self.tell_unseen(one::name_of(&path)),
+            }
         }
         for found in names.between {
             let id = found.id;
@@ -222,13 +237,25 @@ impl Follower {
         for found in names.fresh {
             let id = found.id;
             match self.take_up(found) {
-                TakenUp::Followed => self.read_one(self.files.len() - 1, &mut budget),
+                TakenUp::Followed => {
+                    let last = self.files.len() - 1;
+                    if let Some(at) = unseen.iter().position(|path| *path == self.files[last].path) {
+                        unseen.swap_remove(at);
+                        self.files[last].after_unseen = true;
+                    }
+                    self.read_one(last, &mut budget);
+                }
                 TakenUp::Not => {}
                 TakenUp::Later => self.later(&HashSet::from([id])),
             }
         }
+        unseen.into_iter().for_each(|path| self.tell_unseen(one::name_of(&path)));
         self.drop_retired();
         self.queue.drain(..).collect()
+    }
+
+    fn tell_unseen(&mut self, file: SafeText) {
+        self.queue.push_back(Event::Truncated { file, copy: None });
     }
 
     /// They are looked at again as if they were new.
@@ -403,6 +430,9 @@ impl Follower {
             self.behind = true;
             return;
         }
+        if std::mem::take(&mut self.files[index].after_unseen) {
+            self.tell_unseen(self.files[index].name.clone());
+        }
         let mut share = FILE_BYTES.min(*budget);
         let before = share;
         let id = self.files[index].id;
@@ -500,8 +530,8 @@ impl Follower {
                 && is_followed
                 && let Ok((handle, _)) = file.handle()
             {
-                let Followed { path, id, print, .. } = file;
-                self.copies.push(Copied { path, id, file: handle, print });
+                let Followed { path, id, names, print, .. } = file;
+                self.copies.push(Copied { path, id, file: handle, names, print });
             }
         }
         // Those that were made first are those that nothing is written over any more.

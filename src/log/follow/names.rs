@@ -14,12 +14,17 @@ use std::time::SystemTime;
 /// So many files are opened in one look of those that nothing is known about: whoever fills a folder with files must not take
 /// all that this process may open.
 const MOST_NEW: usize = 64;
+/// Names are looked at so often in one look while those of logs are removed meanwhile.
+const MOST_LOOKS: usize = 4;
 /// The beginnings of so many names are looked for.
 const MOST_STEMS: usize = 4 * MOST_FILES;
 
 /// Which file stands beside others: its identity, and when it was made, because the number of a file that is gone is given to the
 /// next one.
 pub(super) type Beside = (FileId, Option<SystemTime>);
+
+/// Says which names were removed since it was asked last; None: not all that were are known.
+pub(super) type Removals<'a> = &'a mut dyn FnMut() -> Option<Vec<PathBuf>>;
 
 /// Files that nothing is known about yet. They are open, because their names may be others a moment later.
 pub(super) struct Names {
@@ -36,6 +41,19 @@ pub(super) struct Found {
     pub path: PathBuf,
     pub file: File,
     pub id: FileId,
+    /// How many names it had.
+    pub names: u64,
+}
+
+/// What was found by looking at names.
+#[derive(Default)]
+struct Looked {
+    /// New files, and those that hold nothing, which says nothing yet of what they are.
+    fresh: Vec<Found>,
+    empty: HashSet<FileId>,
+    empty_at: Vec<PathBuf>,
+    /// Names that lead to nothing.
+    absent: Vec<PathBuf>,
 }
 
 /// What became of a file that was found.
@@ -51,16 +69,63 @@ pub(super) enum TakenUp {
 
 impl Follower {
     /// Finds out which of the files that are followed have which names now, and which names are new.
-    pub(super) fn sort_names(&mut self) -> Names {
-        self.is_crowded = false;
-        let (mut empty, mut empty_at) = (HashSet::new(), Vec::new());
+    pub(super) fn sort_names(&mut self, removals: Removals) -> Names {
         // Before any name is looked at: what is among these and is no longer under its name then, is known to have been
         // rotated by now.
         let before = self.beside();
+        let since = std::mem::take(&mut self.removed_since);
+        self.were_removed(Some(since), &[]);
+        self.were_removed(removals(), &[]);
+        let mut looked = Looked::default();
+        for looks in 1.. {
+            self.look_at_names(&mut looked);
+            // What is removed after names were looked at may be what was found there: names are looked at once more, so that both
+            // are counted.
+            let meanwhile = removals();
+            let is_log = |path: &PathBuf| self.is_log(path, &looked.fresh);
+            if !meanwhile.as_ref().is_some_and(|paths| paths.iter().any(is_log)) {
+                if meanwhile.is_none() {
+                    self.removed.clear();
+                }
+                break;
+            }
+            if looks == MOST_LOOKS {
+                self.removed_since = meanwhile.unwrap_or_default();
+                break;
+            }
+            self.were_removed(meanwhile, &looked.fresh);
+        }
+        for found in &mut looked.fresh {
+            *self.removed.entry(found.path.clone()).or_default() -=
+                one::lost_name(&found.file, &mut found.names);
+        }
+        let Looked { fresh, empty, empty_at, absent } = looked;
+        let unseen = self.unseen();
+        let between = self.between(&fresh, &empty, &empty_at);
+        // While a name leads to nothing, its file may just have been rotated: what stands there stays new.
+        let mut open = Stems::default();
+        for name in &absent {
+            if let (Some(folder), Some(stem)) = (name.parent(), name.file_stem()) {
+                open.add(folder, &stem.to_string_lossy());
+            }
+        }
+        let known = before.into_iter().filter(|(id, path)| self.beside.contains(id) || !open.begin(path));
+        self.beside = known.map(|(id, _)| id).collect();
+        if !empty.is_empty() {
+            self.later(&empty);
+        }
+        Names { fresh, between, unseen }
+    }
+
+    /// Looks at all names once. What was found before by the same look is known.
+    fn look_at_names(&mut self, looked: &mut Looked) {
+        self.is_crowded = false;
+        let Looked { fresh, empty, empty_at, absent } = looked;
+        (*empty, *empty_at) = (HashSet::new(), Vec::new());
         // A name of which nothing can be known at the moment says nothing of its file.
         let mut unknown = HashSet::new();
-        let mut fresh: Vec<Found> = Vec::new();
-        let mut absent = Vec::new();
+        // Before their names are looked at, which may go then.
+        let names: Vec<u64> = self.files.iter().map(|file| tail::names(file.open())).collect();
         let mut seen = vec![false; self.files.len()];
         let mut copies_seen = Vec::new();
         let (paths, unsure) = self.candidates();
@@ -78,7 +143,11 @@ impl Follower {
             };
             if let Some(index) = self.files.iter().position(|f| f.id == id) {
                 let file = &mut self.files[index];
-                if file.path != path && !seen[index] && !leads_to(&file.path, id) {
+                if file.path == path {
+                    file.names = names.get(index).copied().unwrap_or(file.names);
+                } else if !seen[index] && !leads_to(&file.path, id) {
+                    // Under the other name it may have been before, or it got it just now.
+                    *self.removed.entry(file.path.clone()).or_default() -= file.lost_name();
                     file.renamed = file.retired.is_none();
                     file.path = path;
                 }
@@ -120,9 +189,10 @@ impl Follower {
             .filter(|copy| !copies_seen.contains(&copy.id) && is_sure(&copy.path))
             .map(|copy| (copy.path.clone(), copy.id))
             .collect();
-        let gone = self.copies.iter().filter(|copy| unnamed.iter().any(|(_, id)| *id == copy.id));
-        let deleted = gone.filter(|copy| tail::has_no_name(&copy.file)).map(|copy| &copy.path);
-        deleted.for_each(|path| self.removed.entry(path.clone()).or_default().0 -= 1);
+        for copy in self.copies.iter_mut().filter(|copy| unnamed.iter().any(|(_, id)| *id == copy.id)) {
+            *self.removed.entry(copy.path.clone()).or_default() -=
+                one::lost_name(&copy.file, &mut copy.names);
+        }
         for (path, id) in unnamed {
             // It may have grown on its own before it lost its name. Under a name that nobody follows it is of no interest.
             if !self.patterns.name(&path) || self.is_still_a_copy(&path, id) {
@@ -139,54 +209,47 @@ impl Follower {
             if !seen && file.retired.is_none() && is_lost(file) {
                 file.renamed = true;
                 file.retired = Some(self.now + GRACE);
-                if tail::has_no_name(file.open()) {
-                    self.removed.entry(file.path.clone()).or_default().0 -= 1;
-                }
+                *self.removed.entry(file.path.clone()).or_default() -= file.lost_name();
             }
         }
-        let unseen = self.unseen();
-        let between = self.between(&fresh, &empty, &empty_at);
-        // While a name leads to nothing, its file may just have been rotated: what stands there stays new.
-        let mut open = Stems::default();
-        for name in &absent {
-            if let (Some(folder), Some(stem)) = (name.parent(), name.file_stem()) {
-                open.add(folder, &stem.to_string_lossy());
-            }
-        }
-        let known = before.into_iter().filter(|(id, path)| self.beside.contains(id) || !open.begin(path));
-        self.beside = known.map(|(id, _)| id).collect();
-        if !empty.is_empty() {
-            self.later(&empty);
-        }
-        Names { fresh, between, unseen }
     }
 
-    /// These names were removed since names were looked at last, each as often as it stands here; None: not all that were are
-    /// known.
-    pub(super) fn were_removed(&mut self, paths: Option<Vec<PathBuf>>) {
+    /// These names were removed, each as often as it stands here; None: not all that were are known.
+    fn were_removed(&mut self, paths: Option<Vec<PathBuf>>, fresh: &[Found]) {
         let Some(paths) = paths else { return self.removed.clear() };
         for path in paths {
-            // Of a name under which nothing was ever followed nobody expects anything.
-            let is_log = self.files.iter().any(|file| file.followed_as == path || file.path == path);
-            if is_log && self.patterns.name(&path) {
-                self.removed.entry(path).or_default().0 += 1;
+            if self.is_log(&path, fresh) {
+                *self.removed.entry(path).or_default() += 1;
             }
         }
+    }
+
+    /// Of a name under which nothing was ever followed nobody expects anything.
+    fn is_log(&self, path: &Path, fresh: &[Found]) -> bool {
+        let is_known = self.files.iter().any(|file| file.followed_as == path || file.path == path)
+            || fresh.iter().any(|found| found.path == path);
+        is_known && self.patterns.name(path)
     }
 
     /// Names that were removed more often than is explained by the files that had them: one was made, written to and deleted
     /// before anybody looked.
     fn unseen(&mut self) -> Vec<PathBuf> {
-        let more = self.removed.iter().filter(|(_, (more, _))| *more > 0).map(|(path, _)| path.clone());
+        let more = self.removed.iter().filter(|(_, more)| **more > 0).map(|(path, _)| path.clone());
         let unseen: Vec<PathBuf> = more.collect();
-        // Of what was seen before it was told, the next look is told.
-        self.removed.retain(|_, (more, before)| *more < 0 && !std::mem::replace(before, true));
+        // That a file which is open was removed may be among what the next look counts. Otherwise all that was removed is told by
+        // now, and another file took its name.
+        let may_come = !self.removed_since.is_empty();
+        self.removed.retain(|_, more| may_come && *more < 0);
         unseen
     }
 
     fn found(&mut self, path: PathBuf) -> Option<Found> {
         match tail::open(&path) {
-            Ok((file, id)) => Some(Found { path, file, id }),
+            Ok((file, id)) => {
+                // It had one when it was opened.
+                let names = tail::names(&file).max(1);
+                Some(Found { path, file, id, names })
+            }
             // Gone again.
             Err(e) if e.kind() == std::io::ErrorKind::NotFound => None,
             Err(e) => {
@@ -327,7 +390,10 @@ impl Follower {
             return false;
         }
         match Followed::from_offset(path, copy.file, id, &self.zone, copy.print.offset) {
-            Ok(file) => self.files.push(file),
+            Ok(mut file) => {
+                file.names = copy.names;
+                self.files.push(file);
+            }
             Err(e) => self.problem(path, &e.to_string()),
         }
         true
@@ -335,7 +401,7 @@ impl Follower {
 
     /// Begins to follow a file that has appeared, unless it is a copy of one that is followed.
     pub(super) fn take_up(&mut self, found: Found) -> TakenUp {
-        let Found { path, mut file, id } = found;
+        let Found { path, mut file, id, names } = found;
         // What was cut since it was found is read on in it already.
         if self.files.iter().any(|f| f.id == id) {
             return TakenUp::Not;
@@ -364,13 +430,13 @@ impl Follower {
                 Relation::None => {}
                 _ if original.retired.is_some() && !original.copied && original.print.is_in(&mut file) => {
                     // Replaced by a file that holds the same and perhaps more: go on there.
-                    original.move_to(&path, file, id);
+                    original.move_to(&path, file, id, names);
                     return TakenUp::Not;
                 }
                 Relation::Copy => {
                     self.copies.truncate(MOST_FILES);
                     let print = Print::of(&mut file, len).unwrap_or_default();
-                    self.copies.push(Copied { path, id, file, print });
+                    self.copies.push(Copied { path, id, file, names, print });
                     return TakenUp::Not;
                 }
                 Relation::Continues => from = from.max(original.print.offset),
@@ -381,7 +447,10 @@ impl Follower {
             return TakenUp::Not;
         }
         match Followed::from_offset(&path, file, id, &self.zone, from) {
-            Ok(file) => self.files.push(file),
+            Ok(mut file) => {
+                file.names = names;
+                self.files.push(file);
+            }
             Err(e) => {
                 self.problem(&path, &e.to_string());
                 return TakenUp::Not;

@@ -65,6 +65,8 @@ pub struct Followed {
     pub followed_as: PathBuf,
     pub name: SafeText,
     pub id: FileId,
+    /// How many names it had when it was found under its own last, less those that were seen to go.
+    pub names: u64,
     pub print: Print,
     /// What was read of it before it was written over.
     before: Print,
@@ -84,6 +86,8 @@ pub struct Followed {
     pub copied: bool,
     /// It has another name or none since the last time that this was told.
     pub renamed: bool,
+    /// What had its name before was deleted before anybody saw it, which is not told yet.
+    pub after_unseen: bool,
     /// There was more in it at the last look than was read, or nothing was read of it yet.
     pub more: bool,
     file: File,
@@ -110,6 +114,13 @@ enum Stage {
     Flushed,
     /// Nothing.
     Done,
+}
+
+/// A file is no longer under its name: 1 if that was removed, 0 if it was renamed. `names`: how many it had.
+pub fn lost_name(file: &File, names: &mut u64) -> i64 {
+    let is_removed = tail::names(file) < *names;
+    *names -= u64::from(is_removed);
+    i64::from(is_removed)
 }
 
 /// How records name a file: without its folder.
@@ -139,6 +150,7 @@ impl Followed {
             path,
             name,
             id,
+            names: tail::names(&file).max(1),
             print,
             before: Print::default(),
             perhaps: None,
@@ -149,6 +161,7 @@ impl Followed {
             retired: None,
             copied: false,
             renamed: false,
+            after_unseen: false,
             more: true,
             file,
             parser,
@@ -372,6 +385,11 @@ impl Followed {
         if waits { self.parser.standing() } else { Vec::new() }
     }
 
+    /// It is no longer under its name: 1 if that was removed, 0 if it was renamed.
+    pub fn lost_name(&mut self) -> i64 {
+        lost_name(&self.file, &mut self.names)
+    }
+
     /// It, as it is open.
     pub fn open(&self) -> &File {
         &self.file
@@ -442,10 +460,10 @@ impl Followed {
     }
 
     /// Goes on in another file that holds what was read of this one.
-    pub fn move_to(&mut self, path: &Path, file: File, id: FileId) {
+    pub fn move_to(&mut self, path: &Path, file: File, id: FileId, names: u64) {
         self.path = path.to_owned();
         self.file = file;
-        self.id = id;
+        (self.id, self.names) = (id, names);
         self.retired = None;
         self.renamed = false;
     }

@@ -62,12 +62,10 @@ impl Pace {
 
     fn look(&mut self, follower: &mut Follower) -> Vec<Event> {
         let is_told = self.is_told && self.woken != Woken::Names;
-        if !is_told {
-            follower.were_removed(self.watch.removed());
-        }
+        let watch = &mut self.watch;
         let events = match is_told {
-            true => follower.read_on(self.looked),
-            false => follower.poll(self.looked),
+            true => follower.read_on(self.looked, &mut || watch.removed()),
+            false => follower.poll_told(self.looked, &mut || watch.removed()),
         };
         if is_told && !follower.has_looked_at_names() {
             return events;

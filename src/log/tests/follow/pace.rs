@@ -134,6 +134,115 @@ fn however_often_a_log_is_rotated_no_more_is_watched() {
     }
 }
 
+/// What is told by one look and those after it; `meanwhile` is called before and after each question of it which names were
+/// removed.
+fn looked(
+    follower: &mut Follower,
+    watch: &mut Watch,
+    now: &mut Duration,
+    mut meanwhile: impl FnMut(usize, bool),
+) -> Vec<String> {
+    let (mut told, mut asked) = (Vec::new(), 0);
+    for look in 0..4 {
+        *now += Duration::from_secs(1);
+        let events = follower.poll_told(*now, &mut || {
+            asked += 1;
+            if look == 0 {
+                meanwhile(asked, false);
+            }
+            let removed = watch.removed();
+            if look == 0 {
+                meanwhile(asked, true);
+            }
+            removed
+        });
+        told.extend(events.into_iter().flat_map(super::apart).filter_map(|event| match event {
+            Event::Record(record) => Some(record.full_text().trim_start_matches("record ").to_owned()),
+            Event::Truncated { .. } => Some("T".to_owned()),
+            Event::Rotated { .. } => None,
+            other => panic!("{other:?}"),
+        }));
+    }
+    told
+}
+
+/// However deletions stand to the moments at which a look asks and looks, what was never open is told as missing where it is
+/// missing, and nothing else is.
+#[test]
+fn what_is_deleted_and_made_again_while_names_are_looked_at_is_read_or_told_as_missing() {
+    let f = Fixture::new();
+    append_records(&f.log, 0..1);
+    let mut follower = f.follow(0);
+    let (mut watch, _bell) = Watch::new().unwrap();
+    if !watch.set(&[f.log.parent().unwrap().to_owned()], &[], &[]) {
+        return crate::skipped("the temporary folder is not told of");
+    }
+    let anew = |n: usize| {
+        fs::remove_file(&f.log).unwrap();
+        append_records(&f.log, n..n + 1);
+    };
+    let mut now = Duration::from_secs(100);
+    assert!(looked(&mut follower, &mut watch, &mut now, |_, _| {}).is_empty());
+    anew(1);
+    let before_it_looks = |asked: usize, answered: bool| {
+        if asked == 1 && answered {
+            anew(2);
+        }
+    };
+    assert_eq!(looked(&mut follower, &mut watch, &mut now, before_it_looks), ["T", "2"]);
+    let since_it_looked = |numbers: std::ops::Range<usize>| {
+        move |asked: usize, answered: bool| {
+            if asked == 2 && !answered {
+                numbers.clone().for_each(anew);
+            }
+        }
+    };
+    assert_eq!(looked(&mut follower, &mut watch, &mut now, since_it_looked(3..4)), ["3"]);
+    anew(4);
+    assert_eq!(looked(&mut follower, &mut watch, &mut now, since_it_looked(5..6)), ["4", "5"]);
+    assert_eq!(looked(&mut follower, &mut watch, &mut now, since_it_looked(6..8)), ["T", "7"]);
+    // All the time: it looks no more often than it may, and the next look goes on.
+    let always = |asked: usize, answered: bool| {
+        if !answered {
+            anew(7 + asked);
+        }
+    };
+    assert_eq!(looked(&mut follower, &mut watch, &mut now, always), ["8", "9", "10", "11", "12"]);
+    // In another folder it has a name of which nothing is told: what is in it is read all the same.
+    let other = tempfile::tempdir_in(f.log.parent().unwrap()).unwrap();
+    fs::hard_link(&f.log, other.path().join("linked")).unwrap();
+    assert!(looked(&mut follower, &mut watch, &mut now, |_, _| {}).is_empty());
+    append_records(&f.log, 13..14);
+    anew(14);
+    assert_eq!(looked(&mut follower, &mut watch, &mut now, |_, _| {}), ["13", "14"]);
+    anew(15);
+    anew(16);
+    assert_eq!(looked(&mut follower, &mut watch, &mut now, |_, _| {}), ["T", "16"]);
+}
+
+/// What is older than what is missing is told before that is said, also when it is more than one look reads.
+#[test]
+fn what_was_not_seen_is_told_as_missing_behind_what_is_older() {
+    let f = Fixture::new();
+    append_records(&f.log, 0..1);
+    let mut follower = f.follow(0);
+    let (mut watch, _bell) = Watch::new().unwrap();
+    if !watch.set(&[f.log.parent().unwrap().to_owned()], &[], &[]) {
+        return crate::skipped("the temporary folder is not told of");
+    }
+    let mut now = Duration::from_secs(100);
+    assert!(looked(&mut follower, &mut watch, &mut now, |_, _| {}).is_empty());
+    append_records(&f.log, 1..10_000);
+    for n in [20_000, 20_001] {
+        fs::remove_file(&f.log).unwrap();
+        append_records(&f.log, n..n + 1);
+    }
+    let mut told = looked(&mut follower, &mut watch, &mut now, |_, _| {});
+    let rest = told.split_off(9_999);
+    assert_eq!(told, (1..10_000).map(|n| n.to_string()).collect::<Vec<_>>());
+    assert_eq!(rest, ["T", "20001"]);
+}
+
 /// Made, written to and deleted between two looks: nobody can read it any more, but the system has told of it.
 #[test]
 fn a_log_that_came_and_went_between_two_looks_is_told_as_missing_and_nothing_else_is() {
