@@ -370,6 +370,8 @@ settings! {
         stage_size: u64 = 5 << 30, value(fields::size);
         /// results (MIFs); the newest stays, undelivered ones for at least 30 days
         results: Duration = days(90), value(fields::duration);
+        /// what the history says of an attempt beside when it ran, who started it and how it ended, which stays; by whole months
+        details: Duration = days(730), value(fields::duration);
     }
 
     /// pcm's own log

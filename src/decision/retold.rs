@@ -54,6 +54,8 @@ pub struct Asked<'a> {
     pub expire: Option<Wall>,
     /// The attempt that is explained, and the gates that its operator passed over.
     pub attempt: Option<(&'a Attempt, &'a [String])>,
+    /// Its details were folded: what was in its way is not known any more.
+    pub folded: bool,
     /// Its state now.
     pub state: State,
     /// Now, and how times are written.
@@ -199,7 +201,7 @@ impl Asked<'_> {
             {
                 told.push(format!("what opened last: {}", opened(codes)));
             }
-            None if late => told.push("why it did not run before is not recorded".to_owned()),
+            None if late && !self.folded => told.push("why it did not run before is not recorded".to_owned()),
             _ => {}
         }
         told

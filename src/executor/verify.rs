@@ -22,9 +22,15 @@ impl Chain {
     /// The history cannot be read; `go_on` said no.
     pub fn verify(&self, go_on: &dyn Fn() -> bool) -> Result<VerifyDoc> {
         let walked = History::verify(&self.layout, go_on).map_err(|why| unreadable(&why))?;
-        let (entries, first_bad) =
-            walked.ok_or_else(|| busy("this check of the chain made room for another"))?;
-        Ok(VerifyDoc { ok: first_bad.is_none() && !self.lost, entries, first_bad })
+        let walked = walked.ok_or_else(|| busy("this check of the chain made room for another"))?;
+        let (entries, first_bad) = (walked.events, walked.first_bad);
+        Ok(VerifyDoc {
+            ok: first_bad.is_none() && !self.lost,
+            entries,
+            first_bad,
+            folded: walked.folded.as_ref().map_or(0, |folded| folded.events),
+            folded_until: walked.folded.map(|folded| folded.until),
+        })
     }
 }
 

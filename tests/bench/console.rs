@@ -175,6 +175,7 @@ fn history(site: &Site) {
             need: None,
             started_up_ms: None,
             host: None,
+            folded_at: None,
         };
         let _ = history.claim(at, &row).unwrap(); // nothing is held here that it could be applied to
     }

@@ -52,6 +52,7 @@ fn row(n: usize) -> AttemptRow {
         max_run_time_s: 1800,
         overrides: Vec::new(),
         host: None,
+        folded_at: None,
         need: None,
         started_up_ms: None,
     }

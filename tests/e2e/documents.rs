@@ -88,6 +88,7 @@ const EXPLAIN: &Fields = &[
     ("allowed", List),
     ("transcript?", Text),
     ("transcript_until?", Time),
+    ("folded_at?", Time),
 ];
 
 const GATE: &Fields = &[
@@ -174,6 +175,7 @@ const ATTEMPT: &Fields = &[
     ("reason?", Text),
     ("transcript?", Text),
     ("transcript_until?", Time),
+    ("folded_at?", Time),
 ];
 
 const AUDIT: &Fields = &[
@@ -190,7 +192,8 @@ const AUDIT: &Fields = &[
     ("since?", Time),
 ];
 
-const VERIFY: &Fields = &[("ok", Bool), ("entries", Number), ("first_bad?", Number)];
+const VERIFY: &Fields =
+    &[("ok", Bool), ("entries", Number), ("first_bad?", Number), ("folded", Number), ("folded_until?", Time)];
 
 const LOG: &Fields = &[
     ("file", Text),

@@ -87,6 +87,7 @@ fn well() -> Facts {
                 polling_interval_s: 3600,
                 polling_by: crate::config::PollingBy::Default,
                 undelivered: None,
+                folded: None,
             }),
         },
         look: None,

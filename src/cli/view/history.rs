@@ -59,6 +59,13 @@ pub fn table(page: &mut Page, attempts: &[AttemptDoc], several: bool, look: &Loo
         );
     }
     page.table(&table);
+    let folded = attempts.iter().filter(|a| a.folded_at.is_some()).count();
+    if folded > 0 {
+        page.line(format!(
+            "Of {} of these only this is kept, the details were folded ([retention] details).",
+            count(folded, "attempt")
+        ));
+    }
 }
 
 /// `pcm audit`
@@ -151,5 +158,32 @@ pub fn verify(doc: &VerifyDoc, look: &Look) -> Page {
             page.strong("THE CHAIN DOES NOT END WHERE ITS MARK SAYS: events are missing at its end.")
         }
     };
+    if let Some(until) = doc.folded_until {
+        page.line(format!(
+            "{} until {} were folded ([retention] details): nothing but their hashes is there to be checked.",
+            count(doc.folded as usize, "event"),
+            look.stamp(until)
+        ));
+    }
     page
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::clock::Zone;
+
+    #[test]
+    fn a_chain_of_which_something_was_folded_says_how_much_and_until_when() {
+        let now = "2026-11-22T12:00:00Z".parse().unwrap_or_default();
+        let look = Look { width: Some(120), now, zone: Zone::utc(), pcm: "pcm".into() };
+        let mut doc = VerifyDoc { ok: true, entries: 1234, first_bad: None, folded: 0, folded_until: None };
+        assert_eq!(verify(&doc, &look).to_text(), "The chain of 1234 events holds.\n");
+        (doc.folded, doc.folded_until) = (1000, "2024-10-31T23:00:00Z".parse().ok());
+        let folded = "1000 events until 2024-10-31 23:00:00 were folded ([retention] details): nothing but their hashes is there";
+        for said in ["The chain of 1234 events holds.", folded] {
+            let text = verify(&doc, &look).to_text().replace('\n', " ");
+            assert!(text.contains(said), "{text}");
+        }
+    }
 }

@@ -5,7 +5,7 @@ use crate::cli::page::{Page, Tone};
 use crate::cli::table::{Table, fixed, words};
 use crate::cli::time::{Look, zone_words};
 use crate::config::PollingBy;
-use crate::executor::talk::view::{ServiceState, SessionDoc, Space, StatusDoc, WhoDoc};
+use crate::executor::talk::view::{FoldedDoc, ServiceState, SessionDoc, Space, StatusDoc, WhoDoc};
 use crate::terms::{Code, State};
 use crate::text;
 use std::time::Duration;
@@ -61,6 +61,11 @@ pub fn findings(doc: &StatusDoc, pcm: &str) -> Vec<String> {
         found.push(format!("{}, below.", count(real, "problem")));
     }
     found
+}
+
+fn folded_words(folded: &FoldedDoc, look: &Look) -> String {
+    let (attempts, until) = (count(folded.attempts as usize, "attempt"), look.stamp(folded.until));
+    format!("the details of {attempts} until {until} were folded ([retention] details)")
 }
 
 /// `state 12 MB (history 2 MB, packages 9 MB, runs 40 KB, to be delivered 4 KB), logs 2 MB, transcripts 1 MB`
@@ -155,6 +160,7 @@ pub fn status(doc: &StatusDoc, look: &Look) -> Page {
                 "logged on",
                 doc.users.map_or_else(|| "UNKNOWN, which is not nobody".to_owned(), |n| n.to_string()),
             ),
+            ("history", doc.folded.as_ref().map(|folded| folded_words(folded, look)).unwrap_or_default()),
             ("disk", doc.space.as_ref().map(space).unwrap_or_default()),
             ("clock", if doc.clock_ok { "ok".to_owned() } else { "NOT TO BE BELIEVED".to_owned() }),
             (

@@ -39,6 +39,12 @@ pub fn explain(doc: &ExplainDoc, look: &Look) -> Page {
             "There is no transcript: none was written, or it went to make room ([retention] transcripts_size).",
         );
     }
+    if let Some(at) = doc.folded_at {
+        page.line(format!(
+            "Its details were folded {} ([retention] details): that it ran, when, by whom and how it ended is kept.",
+            look.time(at)
+        ));
+    }
     page.line(next_run(doc, look)).line(look.zone_line());
     past(&mut page, doc, look);
     page.blank();

@@ -174,6 +174,7 @@ fn explain_doc() -> ExplainDoc {
         blocked: Vec::new(),
         transcript: None,
         transcript_until: None,
+        folded_at: None,
     }
 }
 
@@ -191,6 +192,7 @@ fn attempt(number: u32, state: State, exit: i64, result: &str) -> AttemptDoc {
         reason: if number == 1 { "".into() } else { "disk was full".into() },
         transcript: None,
         transcript_until: None,
+        folded_at: None,
         package: "Acme Workstation 4.0".into(),
         retry_at: None,
     }
@@ -241,6 +243,7 @@ fn status_doc() -> StatusDoc {
         operators: "pcm-operators".into(),
         join: None,
         undelivered: None,
+        folded: None,
     }
 }
 

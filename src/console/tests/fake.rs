@@ -106,6 +106,7 @@ impl Fake {
             operators: "pcm-operators".into(),
             join: None,
             undelivered: None,
+            folded: None,
         };
         let session = |user: &str, terminal: &str, from: &str, idle: u64, locked: bool| SessionDoc {
             user: user.into(),
@@ -226,6 +227,7 @@ fn attempt(row: &RequestDoc, shift: TimeDelta) -> AttemptDoc {
         transcript_until: ended.map(|ended| ended + TimeDelta::days(90)),
         package: row.package.clone(),
         retry_at: None,
+        folded_at: None,
     }
 }
 
@@ -279,6 +281,7 @@ impl Ask for Fake {
                     blocked: Vec::new(),
                     transcript: None,
                     transcript_until: None,
+                    folded_at: None,
                 })
             }
             View::History(..) => {
@@ -337,7 +340,13 @@ impl Ask for Fake {
             }),
             View::Offers => Answer::Offers(OffersDoc { offers: Vec::new() }),
             View::Serials => Answer::Serials(SerialsDoc { serials: Vec::new() }),
-            View::AuditVerify => Answer::Verify(VerifyDoc { ok: true, entries: 4, first_bad: None }),
+            View::AuditVerify => Answer::Verify(VerifyDoc {
+                ok: true,
+                entries: 4,
+                first_bad: None,
+                folded: 0,
+                folded_until: None,
+            }),
         })
     }
 

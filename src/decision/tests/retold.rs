@@ -50,6 +50,7 @@ impl Past {
 
     fn ask<T>(&self, ask: impl FnOnce(&Retelling) -> T) -> T {
         ask(&Retelling {
+            folded: false,
             trail: &self.trail,
             others: &self.others,
             mandatory: Some(hour(2)),

@@ -258,6 +258,7 @@ impl Executor {
             need: self.known.need_of(request.request_id).cloned(),
             started_up_ms: None,
             host: None,
+            folded_at: None,
         }
     }
 

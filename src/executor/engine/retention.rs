@@ -1,7 +1,7 @@
 //! `[retention]`: what a machine keeps, and what goes. A helper tells what there is (`share::tidy`); what goes is decided
 //! here, where it is known what something needs, and put away in one short step each: nothing that is needed since the
-//! helper looked can go. What was put away, and transcripts that are old or too many, the helper removes. History itself is
-//! never thinned out.
+//! helper looked can go. What was put away, and transcripts that are old or too many, the helper removes. Of history itself
+//! only the details of old attempts go (`history::folding`).
 
 use super::Executor;
 use crate::clock::{Monotonic, Wall};
@@ -13,7 +13,7 @@ use crate::executor::talk::view::AuditEntryDoc;
 use crate::site::instruction::ContentHash;
 use crate::site::report;
 use crate::text::SafeText;
-use chrono::TimeDelta;
+use chrono::{Datelike as _, NaiveTime, TimeDelta};
 use std::collections::BTreeSet;
 use std::io;
 use std::time::Duration;
@@ -84,12 +84,45 @@ impl Executor {
         self.space = tidied.space;
         let contents = self.contents_away(&tidied.contents, now);
         let runs = self.runs_away(&tidied.runs, now);
+        let more = self.fold_details(&tidied.runs, now);
         for (what, count) in [("transcripts", tidied.transcripts), ("staged packages", contents)] {
             if count > 0 {
                 self.journal.info(now, &format!("Removed by [retention]: {count} {what}."));
             }
         }
-        contents + runs > 0
+        contents + runs > 0 || more
+    }
+
+    /// Folds the details of old attempts, but for those of which something else is still here; whether there is more of it. By
+    /// months, so that one checkpoint is made a month and not one for each attempt that becomes old.
+    fn fold_details(&mut self, runs: &[KeptRun], now: Wall) -> bool {
+        let old = self.old_from(self.known.config().retention.details, now);
+        let Some(before) = old.and_then(month_of) else { return false };
+        let Ok(history) = &mut self.history else { return false };
+        let Ok(owed) = history.owed() else { return false };
+        let needed = |row: &AttemptRow| {
+            let run = row.run();
+            owed.iter().any(|(owed, _)| *owed == run)
+                || runs.iter().any(|kept| kept.run == run)
+                || self.world.result_waits(&report::result_name(row.request, row.attempt.number))
+        };
+        match history.fold(now, before, &needed) {
+            Ok(None) => false,
+            Ok(Some(done)) => {
+                let (more, attempts, events) = (done.more, done.attempts, done.events);
+                let known = self.apply(Ok(done.delta));
+                let line = format!(
+                    "Folded by [retention]: {events} events with the details of {attempts} attempts."
+                );
+                self.journal.info(now, &line);
+                more && known.is_ok()
+            }
+            Err(e) => {
+                self.cannot_put_away("what the history says of old attempts", &e, now);
+                let _ = self.apply(Err(e));
+                false
+            }
+        }
     }
 
     /// A result that could not be delivered for as long as results stay on a share would be removed there as soon as it
@@ -209,6 +242,11 @@ impl Executor {
             self.journal.warning(now, &format!("{what} is kept no longer and cannot be removed: {e}"));
         }
     }
+}
+
+/// When its month began.
+fn month_of(at: Wall) -> Option<Wall> {
+    Some(at.date_naive().with_day(1)?.and_time(NaiveTime::MIN).and_utc())
 }
 
 /// What goes of the stage: what no request names once it is old; and above the size the oldest of all that nothing needs,

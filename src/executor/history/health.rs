@@ -270,6 +270,14 @@ fn against_mark(
         )));
     }
     let there = chain::hash_at(db, mark.events).map_err(|e| Lost::of_database(&file, &e))?;
+    if there.is_none() {
+        return Err(Lost::new(format!(
+            "{}: event {}, which the mark knows, was folded since: {} is an old one",
+            file.display(),
+            mark.events,
+            layout.mark().display()
+        )));
+    }
     if there.as_deref() != Some(mark.head.as_str()) {
         return Err(Lost::new(format!(
             "{}: event {} is not the one that the mark knows",

@@ -10,6 +10,7 @@ mod chain;
 #[cfg(test)]
 pub mod faults;
 mod first_look;
+mod folding;
 mod health;
 mod mark;
 mod note_reported;
@@ -29,6 +30,7 @@ mod trail;
 pub use by::By;
 pub use calls::{Became, CallNote};
 pub use chain::{ChainState, Event, verify};
+pub use folding::Checkpoint;
 pub use health::{Adopt, Adopted, Cause, InitOutcome, Lost, adopt, init, is_new, replace, seen, unreadable};
 pub use mark::Mark;
 pub use reported::{Reported, Whose};
@@ -42,6 +44,7 @@ use crate::executor::talk::protocol::CallId;
 use crate::executor::talk::view::AuditEntryDoc;
 use crate::host::open;
 use crate::host::paths::Layout;
+use folding::Folded;
 use rusqlite::{Connection, OpenFlags, Transaction, TransactionBehavior};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -92,6 +95,17 @@ impl HistoryError {
 
 /// Entries of the audit, oldest first, and the event before which there are more.
 pub type AuditPage = (Vec<AuditEntryDoc>, Option<u64>);
+
+/// How far the chain holds.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Walked {
+    /// So many events, those that were folded included.
+    pub events: u64,
+    /// The first that does not.
+    pub first_bad: Option<u64>,
+    /// What was folded, as the newest checkpoint says.
+    pub folded: Option<Checkpoint>,
+}
 
 /// What most functions of the history return.
 pub type Result<T> = std::result::Result<T, HistoryError>;
@@ -191,26 +205,35 @@ impl History {
         opened.map_err(|lost| lost.evidence.to_string())?.history.audit_page(before, most)
     }
 
-    /// Walks the chain of the file as it is, believed or not: how many events hold, and the first that does not. It looks at
-    /// some of them at a time, so that whoever writes waits for no longer than that. None: `go_on` said no.
+    /// Walks the chain of the file as it is, believed or not. It looks at some of the events at a time, so that whoever writes
+    /// waits for no longer than that. None: `go_on` said no.
     ///
     /// # Errors
     /// In words, why it cannot be read at all.
-    pub fn verify(
-        layout: &Layout,
-        go_on: &dyn Fn() -> bool,
-    ) -> std::result::Result<Option<(u64, Option<u64>)>, String> {
+    pub fn verify(layout: &Layout, go_on: &dyn Fn() -> bool) -> std::result::Result<Option<Walked>, String> {
         const AT_ONCE: i64 = 500;
         let file = layout.history();
         let failed = |e: rusqlite::Error| format!("{} cannot be read: {e}", file.display());
         let db = connect(&file, OpenFlags::SQLITE_OPEN_READ_ONLY).map_err(failed)?;
+        let read = || db.unchecked_transaction().and_then(|tx| Folded::read(&tx)).map_err(failed);
+        let mut folded = read()?;
         let mut head = ChainState::default();
         while go_on() {
-            match chain::verify_next(&db, head.clone(), AT_ONCE).map_err(failed)? {
-                Ok(newest) if newest == head => return Ok(Some((head.events, None))),
-                Ok(newest) => head = newest,
-                Err(bad) => return Ok(Some((bad - 1, Some(bad)))),
+            let first_bad = match chain::verify_next(&db, &folded, head.clone(), AT_ONCE).map_err(failed)? {
+                Ok(newest) if newest != head => {
+                    head = newest;
+                    continue;
+                }
+                Ok(_) => folded.vouched().err(),
+                Err(bad) => Some(bad),
+            };
+            // What was folded meanwhile is no longer where it was looked for.
+            let newer = read()?;
+            if newer == folded {
+                let events = first_bad.map_or(head.events, |bad| bad - 1);
+                return Ok(Some(Walked { events, first_bad, folded: folded.checkpoint().cloned() }));
             }
+            (folded, head) = (newer, ChainState::default());
         }
         Ok(None)
     }

@@ -44,6 +44,9 @@ pub struct AttemptRow {
     /// Its run host, once there is one. What the run's folder says of it can be deleted by the package.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub host: Option<Started>,
+    /// When its details were folded: nothing above that decisions do not see is known any more, but for its time limit.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub folded_at: Option<Wall>,
 }
 
 impl AttemptRow {
@@ -387,19 +390,33 @@ fn attempts(db: &Connection, mut take: impl FnMut(AttemptRow)) -> std::result::R
     Ok(())
 }
 
+/// One attempt.
+pub(super) fn attempt(
+    db: &Connection,
+    request: &str,
+    number: u32,
+) -> std::result::Result<AttemptRow, RowError> {
+    let text: String = db
+        .prepare_cached("SELECT row FROM attempts WHERE request = ?1 AND number = ?2")?
+        .query_row(params![request, number], |row| row.get(0))?;
+    serde_json::from_str(&text).map_err(|e| RowError::Content(format!("attempt {number} of {request}: {e}")))
+}
+
 /// Compares the attempts with what the chain says of them: the rows stand beside it and carry no hash of their own, so
 /// one that was changed or removed shows only here. `Err` inside: the first difference, in words.
 pub(super) fn agree_with_events(db: &Connection) -> rusqlite::Result<std::result::Result<(), String>> {
+    // An executor that writes meanwhile writes both.
+    let tx = db.unchecked_transaction()?;
     let mut told: BTreeMap<(String, u32), String> = BTreeMap::new();
-    let mut statement = db.prepare(
+    let mut statement = tx.prepare(
         "SELECT request, json_extract(body, '$.number'), body FROM events
-         WHERE kind IN ('claim', 'progress', 'ended') ORDER BY seq",
+         WHERE kind IN ('claim', 'progress', 'ended', 'folded') ORDER BY seq",
     )?;
     let mut rows = statement.query([])?;
     while let Some(row) = rows.next()? {
         told.insert((row.get(0)?, row.get(1)?), row.get(2)?);
     }
-    let mut statement = db.prepare("SELECT request, number, row FROM attempts")?;
+    let mut statement = tx.prepare("SELECT request, number, row FROM attempts")?;
     let mut rows = statement.query([])?;
     while let Some(row) = rows.next()? {
         let (request, number, text): (String, u32, String) = (row.get(0)?, row.get(1)?, row.get(2)?);
@@ -449,7 +466,7 @@ fn since(db: &Connection) -> std::result::Result<BTreeMap<RequestId, (State, Wal
     Ok(since)
 }
 
-fn json(value: &impl Serialize) -> String {
+pub(super) fn json(value: &impl Serialize) -> String {
     // Rows are our own structs; a failure would be a key that is not a string, and the integer keys become strings.
     serde_json::to_string(value).unwrap_or_default()
 }
@@ -462,7 +479,7 @@ pub(super) fn time(text: &str) -> std::result::Result<Wall, RowError> {
     text.parse().map_err(|e| RowError::Content(format!("{text:?} is not a time: {e}")))
 }
 
-fn id(text: &str) -> std::result::Result<RequestId, RowError> {
+pub(super) fn id(text: &str) -> std::result::Result<RequestId, RowError> {
     text.parse().map_err(|e: crate::site::ids::BadId| RowError::Content(e.to_string()))
 }
 

@@ -13,6 +13,12 @@ const STEPS: &[&str] = &[
      ) STRICT;",
     // Operators' runs that wait for the executor, in the order of asking (`queue`).
     "CREATE TABLE queue (seq INTEGER PRIMARY KEY, request TEXT NOT NULL UNIQUE, row TEXT NOT NULL) STRICT;",
+    // Stretches of the chain of which only the last hash is kept (`folding`). No other event can be deleted.
+    "CREATE TABLE folded (first INTEGER PRIMARY KEY, last INTEGER NOT NULL, hash TEXT NOT NULL) STRICT;
+     DROP TRIGGER events_are_not_deleted;
+     CREATE TRIGGER events_are_not_deleted BEFORE DELETE ON events
+     WHEN coalesce((SELECT last FROM folded WHERE first <= OLD.seq ORDER BY first DESC LIMIT 1), 0) < OLD.seq
+     BEGIN SELECT RAISE(ABORT, 'events are append-only'); END;",
 ];
 
 /// Raised by every step; a newer one than this is refused, never guessed at.
@@ -21,7 +27,10 @@ pub(super) const VERSION: i64 = 1 + STEPS.len() as i64;
 /// From this version on there is a queue.
 pub(super) const WITH_QUEUE: i64 = 3;
 
-/// Events can be added and nothing else: whoever changes one has to work around the database and breaks the chain.
+/// From this version on events can have been folded.
+pub(super) const WITH_FOLDED: i64 = 4;
+
+/// Events can be added, folded, and nothing else: whoever changes one has to work around the database and breaks the chain.
 const V1: &str = "
 CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT;
 CREATE TABLE events (

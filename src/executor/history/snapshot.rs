@@ -61,6 +61,8 @@ pub enum Delta {
     Attempt(AttemptRow),
     /// A new attempt; its request waits in the queue no more.
     Claimed(AttemptRow),
+    /// Attempts whose details were folded, as they are now.
+    Folded(Vec<AttemptRow>),
     /// An operator's run waits in the queue.
     Queued(Queued),
     /// An operator's run waits in the place of another of its request.
@@ -157,6 +159,7 @@ impl Snapshot {
                 self.unqueue(row.request);
                 self.put(row);
             }
+            Delta::Folded(rows) => rows.into_iter().for_each(|row| self.put(row)),
             Delta::Queued(queued) => self.view.queue.push(queued),
             Delta::Requeued(queued) => {
                 let own = self.view.queue.iter_mut().filter(|other| other.request == queued.request);

@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used)]
 
 mod calls;
+mod folding;
 mod held;
 mod taken;
 
@@ -84,6 +85,7 @@ fn row(request: RequestId, number: u32) -> AttemptRow {
         need: None,
         started_up_ms: None,
         host: None,
+        folded_at: None,
     }
 }
 
@@ -397,7 +399,10 @@ fn the_chain_finds_the_first_event_that_was_changed() {
     db.execute_batch("DROP TRIGGER events_are_not_changed; UPDATE events SET at = '2001-01-01T00:00:00.000Z' WHERE seq = 7")
         .unwrap();
     drop(db);
-    assert_eq!(History::verify(&machine.layout(), &|| true), Ok(Some((6, Some(7)))));
+    assert_eq!(
+        History::verify(&machine.layout(), &|| true),
+        Ok(Some(Walked { events: 6, first_bad: Some(7), folded: None }))
+    );
     assert_eq!(History::verify(&machine.layout(), &|| false), Ok(None));
     assert!(machine.open().is_err());
 }
@@ -426,7 +431,7 @@ fn while_the_chain_is_walked_the_history_is_written_and_what_comes_is_walked_too
         true
     };
     let walked = History::verify(&machine.layout(), &go_on);
-    assert_eq!(walked, Ok(Some((1_201 + written.get(), None))));
+    assert_eq!(walked, Ok(Some(Walked { events: 1_201 + written.get(), first_bad: None, folded: None })));
     assert!(written.get() >= 3, "in pieces");
     assert!(began.elapsed() < BUSY, "nobody waited for the lock");
 }

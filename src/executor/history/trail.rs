@@ -39,6 +39,14 @@ struct StateBody {
     codes: Option<Vec<Code>>,
 }
 
+/// What a `folded` event says of its attempt, whose own events are gone.
+#[derive(Deserialize)]
+struct FoldedBody {
+    state: State,
+    claimed_at: Wall,
+    ended_at: Option<Wall>,
+}
+
 /// The body of an `unwatched` event.
 #[derive(Serialize, Deserialize)]
 struct UnwatchedBody {
@@ -137,10 +145,10 @@ impl History {
 }
 
 fn read(db: &Connection, request: RequestId) -> std::result::Result<Trail, RowError> {
-    let mut trail = Trail::default();
+    let (mut trail, mut folded) = (Trail::default(), false);
     let mut statement = db.prepare(
         "SELECT at, kind, body FROM events
-         WHERE (request = ?1 AND kind IN ('state', 'claim', 'ended', 'unqueued')) OR kind = 'unwatched'
+         WHERE (request = ?1 AND kind IN ('state', 'claim', 'ended', 'folded', 'unqueued')) OR kind = 'unwatched'
              OR (kind = 'states' AND instr(body, ?1) > 0) ORDER BY seq",
     )?;
     let mut found = statement.query([request.as_str()])?;
@@ -158,6 +166,15 @@ fn read(db: &Connection, request: RequestId) -> std::result::Result<Trail, RowEr
                 trail.unqueued.push((rows::time(&at)?, left.who, left.reason));
                 continue;
             }
+            "folded" => {
+                let FoldedBody { state, claimed_at, ended_at } =
+                    serde_json::from_str(&body).map_err(unreadable)?;
+                for (at, state) in [(claimed_at, State::Running), (ended_at.unwrap_or(claimed_at), state)] {
+                    trail.steps.push(TrailStep { at, state, codes: None });
+                }
+                folded = true;
+                continue;
+            }
             "states" => bodies(&at, &body)?.into_iter().find(|noted| noted.request == Some(request)),
             // Of an attempt's own events its state is all that is wanted here.
             _ => Some(serde_json::from_str(&body).map_err(unreadable)?),
@@ -166,7 +183,16 @@ fn read(db: &Connection, request: RequestId) -> std::result::Result<Trail, RowEr
             trail.steps.push(TrailStep { at: rows::time(&at)?, state, codes });
         }
     }
+    // They were folded long after they happened.
+    if folded {
+        trail.steps.sort_by_key(|step| step.at);
+    }
     Ok(trail)
+}
+
+/// Whom a `states` event is about.
+pub(super) fn requests_in(at: &str, body: &str) -> std::result::Result<Vec<RequestId>, RowError> {
+    Ok(bodies(at, body)?.into_iter().filter_map(|noted| noted.request).collect())
 }
 
 fn bodies(at: &str, body: &str) -> std::result::Result<Vec<StateBody>, RowError> {

@@ -73,8 +73,14 @@ pub struct SerialDoc {
 pub struct VerifyDoc {
     /// The chain holds from its first event to its head, and the head is the mark's.
     pub ok: bool,
-    /// Events checked.
+    /// Events checked, and those that were folded.
     pub entries: u64,
     /// The first one that does not fit.
     pub first_bad: Option<u64>,
+    /// So many of them were folded (`[retention] details`): of each stretch the last hash is there, and nothing else to check.
+    #[serde(default)]
+    pub folded: u64,
+    /// When the newest of those happened; None: none was folded.
+    #[serde(default)]
+    pub folded_until: Option<Wall>,
 }

@@ -244,6 +244,9 @@ pub struct AttemptDoc {
     /// When another attempt is due by policy.
     #[serde(default)]
     pub retry_at: Option<Wall>,
+    /// When its details were folded (`[retention] details`): what stands here is what is known of it. None: they are there.
+    #[serde(default)]
+    pub folded_at: Option<Wall>,
 }
 
 /// One deferral.
@@ -302,6 +305,9 @@ pub struct ExplainDoc {
     /// Until when that is kept, as of an attempt.
     #[serde(default)]
     pub transcript_until: Option<Wall>,
+    /// When the details of its newest attempt were folded, as of an attempt.
+    #[serde(default)]
+    pub folded_at: Option<Wall>,
     /// As in `list`.
     #[serde(default)]
     pub queue_position: Option<u32>,

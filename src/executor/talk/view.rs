@@ -193,10 +193,22 @@ pub struct StatusDoc {
     /// What of results and report has not reached the share.
     #[serde(default)]
     pub undelivered: Option<Undelivered>,
+    /// What the history has of old attempts without their details; None: it has all details.
+    #[serde(default)]
+    pub folded: Option<FoldedDoc>,
     /// What this machine's own files take, as the service last saw it, once an hour and after each run; None: it has not
     /// looked yet, could not see all, or none runs.
     #[serde(default)]
     pub space: Option<Space>,
+}
+
+/// Attempts whose details were folded (`[retention] details`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FoldedDoc {
+    /// How many.
+    pub attempts: u64,
+    /// When the newest of them ended.
+    pub until: Wall,
 }
 
 /// How many bytes this machine's own files take.

@@ -8,7 +8,8 @@ use crate::error::{Exit, Failure, Result};
 use crate::executor::history::History;
 use crate::executor::talk::protocol::VERSION;
 use crate::executor::talk::view::{
-    AuditDoc, HistoryDoc, SERIALS, SerialsDoc, ServiceState, SessionDoc, StandstillDoc, StatusDoc, WhoDoc,
+    AuditDoc, FoldedDoc, HistoryDoc, SERIALS, SerialsDoc, ServiceState, SessionDoc, StandstillDoc, StatusDoc,
+    WhoDoc,
 };
 use crate::executor::verify::unreadable;
 use crate::host::account::Actor;
@@ -107,8 +108,18 @@ impl Views<'_> {
             polling_interval_s: config.polling_interval.as_secs(),
             polling_by: config.polling_by,
             undelivered: self.standing.and_then(|standing| standing.undelivered).cloned(),
+            folded: self.folded(),
             space: self.standing.and_then(|standing| standing.space),
         }
+    }
+
+    fn folded(&self) -> Option<FoldedDoc> {
+        let folded = self.known.snapshot.attempts().filter(|row| row.folded_at.is_some());
+        let ended = folded.map(|row| row.attempt.ended_at.unwrap_or(row.attempt.claimed_at));
+        ended.fold(None, |before: Option<FoldedDoc>, at| {
+            let FoldedDoc { attempts, until } = before.unwrap_or(FoldedDoc { attempts: 0, until: at });
+            Some(FoldedDoc { attempts: attempts + 1, until: until.max(at) })
+        })
     }
 
     fn standstill(&self) -> Vec<StandstillDoc> {

@@ -337,6 +337,7 @@ impl Views<'_> {
             blocked,
             transcript: newest().and_then(|row| self.transcript_of(row)),
             transcript_until: newest().and_then(|row| self.transcript_until(row)),
+            folded_at: newest().and_then(|row| row.folded_at),
             queue_position: decision.queued.map(|place| place.position),
             queued: decision.queued.and(id).and_then(|id| self.known.queued_doc(id)),
         }
@@ -386,6 +387,7 @@ impl Views<'_> {
             transcript_until: self.transcript_until(row),
             package: row.attempt.package.clone(),
             retry_at: row.attempt.retry_at,
+            folded_at: row.folded_at,
         }
     }
 
@@ -401,6 +403,7 @@ impl Views<'_> {
             starts: decision.starts,
             expire: decision.expire_after,
             attempt: newest.map(|row| (&*row.attempt, row.overrides.as_slice())),
+            folded: newest.is_some_and(|row| row.folded_at.is_some()),
             state: decision.state,
             now: self.now,
             zone: &self.known.zone,

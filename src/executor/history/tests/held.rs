@@ -14,16 +14,16 @@ use std::sync::Arc;
 
 /// One transition, with its numbers chosen at random. Many are refused: that changes nothing either.
 #[derive(Debug, Clone)]
-struct Step {
+pub(super) struct Step {
     kind: u8,
     request: usize,
     number: u32,
     /// Nanoseconds, so that no time is a whole millisecond; it may go back.
-    when: i64,
+    pub(super) when: i64,
     words: String,
 }
 
-fn step() -> impl Strategy<Value = Step> {
+pub(super) fn step() -> impl Strategy<Value = Step> {
     let words =
         prop_oneof!["[a-z ]{0,12}", "\\PC{0,8}", any::<String>().prop_map(|s| s.chars().take(9).collect())];
     (0..14_u8, 0..4_usize, 1..4_u32, 0..7_200_000_000_000_i64, words)
@@ -34,7 +34,7 @@ const ENDS: [State; 4] = [State::Succeeded, State::Failed, State::SucceededResta
 const SEEN: [State; 3] = [State::Waiting, State::Due, State::Running];
 
 /// Carries it out; None: it failed.
-fn carry_out(history: &mut History, step: &Step) -> Option<Delta> {
+pub(super) fn carry_out(history: &mut History, step: &Step) -> Option<Delta> {
     let (when, request) = (at(0) + TimeDelta::nanoseconds(step.when), id(step.request));
     let words = SafeText::new(&step.words);
     let until = when + TimeDelta::nanoseconds(step.when / 2 + 1);

@@ -7,7 +7,7 @@ use super::{Random, Service, make_past, number};
 use crate::config::Config;
 use crate::decision::Power;
 use crate::decision::simulate::RunTime;
-use crate::executor::history::History;
+use crate::executor::history::{History, Walked};
 use crate::host::paths::Layout;
 use crate::site::content::ContentFact;
 use crate::site::instruction::ContentHash;
@@ -115,8 +115,8 @@ fn run_all(due: u64, folder: &Path) -> Grown {
     let ran: Vec<String> = world.lock().launches.iter().map(|(id, _)| id.to_string()).collect();
     assert_eq!(ran.len() as u64, due, "each once");
     assert!(ran.is_sorted(), "by mandatory time, however they are listed: {ran:?}");
-    let (events, bad) = History::verify(&world.layout, &|| true).unwrap().unwrap();
-    assert_eq!(bad, None);
+    let Walked { events, first_bad, .. } = History::verify(&world.layout, &|| true).unwrap().unwrap();
+    assert_eq!(first_bad, None);
     let db = Connection::open(world.layout.history()).unwrap();
     let bytes = db.query_row("SELECT sum(length(body)) FROM events", [], |row| row.get::<_, i64>(0)).unwrap();
     Grown { events, bytes: bytes.unsigned_abs() }

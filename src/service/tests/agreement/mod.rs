@@ -6,6 +6,7 @@
 #![allow(clippy::unwrap_used)]
 
 mod before;
+mod folding;
 mod many;
 mod notices;
 mod phrases;
@@ -65,7 +66,8 @@ fn make_past(plan: &Plan, layout: &Layout) {
     if plan.lost {
         return;
     }
-    let before = plan.from - TimeDelta::hours(5);
+    let first = plan.attempts.iter().map(|(row, _)| row.attempt.claimed_at - TimeDelta::hours(3)).min();
+    let before = first.unwrap_or(plan.from).min(plan.from - TimeDelta::hours(5));
     match plan.adopted.as_slice() {
         [] => drop(history::init(layout, before, "00000001", None).unwrap()),
         adopted => drop(
@@ -193,8 +195,14 @@ fn folder() -> tempfile::TempDir {
 }
 
 fn live(plan: Plan, folder: &Path) -> Compared {
+    live_after(plan, folder, &|_| ())
+}
+
+/// After something has become of its past.
+fn live_after(plan: Plan, folder: &Path, meanwhile: &dyn Fn(&Layout)) -> Compared {
     let layout = layout(folder);
     make_past(&plan, &layout);
+    meanwhile(&layout);
     let (from, until) = (plan.from, plan.until);
     let config = plan.config.clone();
     let read_config = move || Ok(config.clone());

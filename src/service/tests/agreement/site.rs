@@ -479,6 +479,7 @@ fn attempt(r: &mut Random, request: &Request, from: Wall) -> (AttemptRow, Option
         need: None,
         started_up_ms: None,
         host: None,
+        folded_at: None,
     };
     let result = ResultRow {
         state,
