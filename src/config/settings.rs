@@ -293,6 +293,8 @@ settings! {
         report: Option<PathBuf> = None, some(writable), like "\"/mnt/sms_shr\"";
         /// of s3:// locations: the file with the key, which its owner alone may read; default: the machine's metadata service
         credentials: Option<PathBuf> = None, some(folder), like "\"/etc/pcm/bucket.key\"";
+        /// of s3:// locations: the file with the key by which reports and results are written and read back; default: the same key
+        report_credentials: Option<PathBuf> = None, some(folder), like "\"/etc/pcm/reports.key\"";
         /// of s3:// locations: the region of the bucket
         region: String = REGION.to_owned(), value(nonempty);
         /// of s3:// locations: a server that is not Amazon's, by https, or by http where it is this machine
@@ -404,6 +406,7 @@ impl Share {
     pub fn access(&self) -> Access {
         Access {
             credentials: self.credentials.clone(),
+            report_credentials: self.report_credentials.clone(),
             region: self.region.clone(),
             endpoint: self.endpoint.clone(),
             ca_file: self.ca_file.clone(),

@@ -5,9 +5,12 @@ use super::{ago, block, count, item, named, not_enrolled, pass, unknown};
 use crate::clock::between;
 use crate::executor::share::tries::{Cause, Unwritten, Written};
 use crate::executor::talk::view::CheckItem;
+use crate::host::open::remote;
+use crate::site::report;
 use crate::site::share::Found;
 use crate::site::trust::TrustMode;
 use crate::text;
+use std::path::Path;
 use std::time::Duration;
 
 /// Two clocks that are further apart than this are not both right.
@@ -16,13 +19,13 @@ const APART: Duration = Duration::from_secs(5 * 60);
 /// The report and the results were written where they go, and removed again: at one of several locations that is enough.
 pub fn report_location(facts: &Facts) -> CheckItem {
     let tried = facts.tries.iter().map(|(place, tried)| match tried {
-        Err(why) => Some(Err((format!("{}: {why}", place.display()), Cause::Away))),
+        Err(why) => Some(Err((format!("{}: {why}", place.display()), mended(facts, place, Cause::Away)))),
         Ok(tried) => tried.written.as_ref().map(|written| match written {
             Ok(Written { folders, .. }) => Ok(named(folders)),
-            Err(Unwritten { why, cause }) => Err((why.to_string(), *cause)),
+            Err(Unwritten { why, cause }) => Err((why.to_string(), mended(facts, place, *cause))),
         }),
     });
-    let tried: Vec<Result<String, (String, Cause)>> = tried.flatten().collect();
+    let tried: Vec<Result<String, (String, String)>> = tried.flatten().collect();
     let by = facts.owner().map_or_else(|_| facts.me.name.clone(), |owner| owner.name);
     let findings = match (tried.iter().find_map(|tried| tried.as_ref().ok()), &facts.look) {
         (Some(folders), _) => vec![pass(format!("as {by}: wrote a file in {folders} and removed it"))],
@@ -37,15 +40,20 @@ pub fn report_location(facts: &Facts) -> CheckItem {
         (None, Some(Ok(_))) => tried
             .into_iter()
             .filter_map(Result::err)
-            .map(|(why, cause)| block(format!("as {by}: {why}"), mended(cause)))
+            .map(|(why, remedy)| block(format!("as {by}: {why}"), remedy))
             .collect(),
     };
     item("report-location", findings)
 }
 
-/// What lets the report be written.
-fn mended(cause: Cause) -> &'static str {
-    match cause {
+/// What lets the report be written at this place.
+fn mended(facts: &Facts, place: &Path, cause: Cause) -> String {
+    let remedy = match cause {
+        Cause::Denied if remote::is_remote(place) => return allowed(facts),
+        Cause::Away | Cause::NoFolder | Cause::Other if remote::is_remote(place) => {
+            "See whether its server answers and the bucket is there ([share] endpoint, region), or name another place: \
+             [share] report"
+        }
         Cause::Away => {
             "See whether its server answers and it is mounted, or name another place: [share] report"
         }
@@ -55,14 +63,38 @@ fn mended(cause: Cause) -> &'static str {
         Cause::NoFolder => {
             "See that the share is mounted and whole: each publication makes the folders machines and despoolr.box there"
         }
-        Cause::Denied => {
-            "Give the service's account its rights to the folders machines and despoolr.box there, or name another \
-             place: [share] report"
-        }
+        Cause::Denied => RIGHTS,
         Cause::Other => {
             "Put the folders machines and despoolr.box there right, or name another place: [share] report"
         }
-    }
+    };
+    remedy.to_owned()
+}
+
+/// What lets an account write in folders.
+const RIGHTS: &str = "Give the service's account its rights to the folders machines and despoolr.box there, or name another \
+                      place: [share] report";
+
+/// What lets this machine's key write in a bucket.
+fn allowed(facts: &Facts) -> String {
+    let config = &facts.subject.config;
+    let key = config.share.report_credentials.as_ref().or(config.share.credentials.as_ref());
+    let key = key.map_or_else(
+        || "what the metadata service gives this machine".to_owned(),
+        |file| format!("the key in {}", file.display()),
+    );
+    let machine = config.machine.map_or_else(|| "ID".to_owned(), |machine| machine.to_string());
+    format!(
+        "Let {key} get and put {}/{machine}.json and {}/{machine}/* there, or name another key or place: [share] \
+         report_credentials, report",
+        report::FOLDER,
+        report::RESULTS
+    )
+}
+
+/// What lets a report be delivered that was not, as the machine says it.
+pub(super) fn delivered(facts: &Facts, said: &str) -> String {
+    if said.contains("s3://") { allowed(facts) } else { RIGHTS.to_owned() }
 }
 
 fn not_tried(facts: &Facts) -> super::Finding {

@@ -2,6 +2,7 @@
 //! is looked at.
 
 use super::super::facts::Facts;
+use super::places::delivered;
 use super::{ago, block, count, item, named, not_enrolled, pass, stamp, unknown};
 use crate::clock::between;
 use crate::executor::talk::view::{CheckItem, ServiceState};
@@ -42,6 +43,12 @@ pub fn share(facts: &Facts) -> CheckItem {
             (None, Some(fault)) => {
                 let remedy = match fault.code {
                     Code::ShareMissing => "Mount the share, or correct `shares` in the configuration",
+                    Code::ShareDenied
+                        if fault.problems.iter().any(|p| p.file.as_str().starts_with("s3://")) =>
+                    {
+                        "Let this machine's key get the objects there and list the bucket, or correct `shares` or [share] \
+                         credentials in the configuration"
+                    }
                     Code::ShareDenied => "Give the service's account the right to read it",
                     // The share is well; what is missing on it is `instructions`.
                     _ => {
@@ -188,11 +195,9 @@ pub fn machine_report(facts: &Facts) -> CheckItem {
     if let Ok(status) = &facts.views.status {
         let undelivered = status.problems.iter().filter(|p| p.code == "undelivered");
         findings.extend(undelivered.map(|p| {
-            block(
-                p.message.to_string(),
-                "Give the service's account its rights to the folders machines and despoolr.box there, or name another \
-                 place: [share] report",
-            )
+            let said = p.message.to_string();
+            let remedy = delivered(facts, &said);
+            block(said, remedy)
         }));
     }
     item("machine-report", findings)

@@ -373,6 +373,29 @@ fn a_report_that_cannot_be_written_has_the_remedy_of_its_cause() {
     }
 }
 
+/// In a bucket nobody has rights but a key, and nothing is mounted there.
+#[test]
+fn a_report_that_cannot_be_written_in_a_bucket_names_the_key_and_what_it_has_to_write() {
+    let told = |cause: Cause, own: Option<&str>| {
+        let row = row("report-location", |facts| {
+            facts.look = Some(Ok(answered()));
+            facts.subject.config.share.credentials = Some("/etc/pcm/bucket.key".into());
+            facts.subject.config.share.report_credentials = own.map(Into::into);
+            let written = Some(Err(Unwritten { why: "s3://pcm-site/bp0: no".into(), cause }));
+            facts.tries = vec![("s3://pcm-site/bp0".into(), Ok(Tried { written, missing: Vec::new() }))];
+        });
+        row.remedy.unwrap().to_string()
+    };
+    let one = told(Cause::Denied, None);
+    assert!(one.contains("/etc/pcm/bucket.key get and put machines/"), "{one}");
+    let own = told(Cause::Denied, Some("/etc/pcm/reports.key"));
+    assert!(own.contains("the key in /etc/pcm/reports.key") && !own.contains("bucket.key"), "{own}");
+    for cause in [Cause::Away, Cause::NoFolder, Cause::Other] {
+        let away = told(cause, None);
+        assert!(away.contains("the bucket is there") && !away.contains("mounted"), "{away}");
+    }
+}
+
 #[test]
 fn files_that_nobody_was_asked_for_are_not_said_to_be_there() {
     let row = row("content-source", |facts| {

@@ -245,8 +245,9 @@ impl ShareJob {
                     wanted: &index.wanted,
                     tags: &index.tags,
                 });
-                let past = past::look(past, machine);
-                let (reports, stood) = own_report::look(reports, machine, judge);
+                let (past, (reports, stood)) = remote::as_reporter(|| {
+                    (past::look(past, machine), own_report::look(reports, machine, judge))
+                });
                 ShareNews::Looked(Box::new(Looked { look, past, reports, stood }))
             }
             ShareJob::Stage { shares, bandwidth, hurry, at, hash, stage, trust, unless } => {
@@ -271,17 +272,19 @@ impl ShareJob {
             ShareJob::Installed { tests } => ShareNews::Installed(installed::look::look(tests)),
             ShareJob::Tidy(tidying) => ShareNews::Tidied(tidying.carry_out()),
             ShareJob::RemoveResults { places, trust, machine, before } => {
-                ShareNews::ResultsRemoved(remove_results(places, trust.as_ref(), *machine, *before))
+                let remove = || remove_results(places, trust.as_ref(), *machine, *before);
+                ShareNews::ResultsRemoved(remote::as_reporter(remove))
             }
             ShareJob::Report { shares, machine } => {
-                ShareNews::Reported(Box::new(read_report(shares, *machine)))
+                ShareNews::Reported(Box::new(remote::as_reporter(|| read_report(shares, *machine))))
             }
             ShareJob::Try(tries) => ShareNews::Tried(tries.carry_out()),
             ShareJob::Deliver { places, trust, machine, known, report, own_key, outbox } => {
                 let outbox = Outbox::at(outbox);
                 let own_key = own_key.as_ref().and_then(|line| Key::read(line).ok());
                 let report = Reporting { machine: *machine, known: known.as_deref(), report, own_key };
-                ShareNews::Delivered(deliver_to_first(places, trust.as_ref(), &report, &outbox))
+                let deliver = || deliver_to_first(places, trust.as_ref(), &report, &outbox);
+                ShareNews::Delivered(remote::as_reporter(deliver))
             }
         }
     }

@@ -4,7 +4,7 @@
 use super::deliver::{Believed, open_to_write};
 use crate::clock::Wall;
 use crate::host::facts;
-use crate::host::open::{Folder, OpenError};
+use crate::host::open::{Folder, OpenError, remote};
 use crate::site::content::{self, Shelf};
 use crate::site::ids::MachineId;
 use crate::site::instruction::ContentHash;
@@ -80,7 +80,8 @@ impl Tries {
         let judge = Judge::of(self.trust);
         let gone = |(at, hash): &(Shelf, ContentHash)| content::offered(&self.share, *at, hash, &judge).err();
         let written = self.write.then(|| {
-            write(&self.share, self.machine, self.believed.as_ref()).map_err(|(cause, e)| Unwritten {
+            let write = || write(&self.share, self.machine, self.believed.as_ref());
+            remote::as_reporter(write).map_err(|(cause, e)| Unwritten {
                 why: SafeText::new(&format!("{}: {e}", self.share.display())),
                 cause,
             })

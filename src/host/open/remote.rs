@@ -31,6 +31,8 @@ const PLAIN: &str = "http://";
 pub struct Access {
     /// The file with the key of a bucket; None: what the machine's own metadata service gives.
     pub credentials: Option<PathBuf>,
+    /// The file with the key for what a machine reports; None: the same one.
+    pub report_credentials: Option<PathBuf>,
     /// Of the bucket.
     pub region: String,
     /// Of an S3 server that is not Amazon's.
@@ -44,7 +46,14 @@ pub struct Access {
 impl Default for Access {
     fn default() -> Self {
         let timeout = Duration::from_secs(10);
-        Self { credentials: None, region: REGION.to_owned(), endpoint: None, ca_file: None, timeout }
+        Self {
+            credentials: None,
+            report_credentials: None,
+            region: REGION.to_owned(),
+            endpoint: None,
+            ca_file: None,
+            timeout,
+        }
     }
 }
 
@@ -65,6 +74,16 @@ pub fn use_access(access: Access) {
 /// How this process gets to them.
 pub fn access() -> Access {
     in_use().clone().unwrap_or_default()
+}
+
+/// Does something with what a machine reports, by the key for that where there is one.
+pub fn as_reporter<T>(what: impl FnOnce() -> T) -> T {
+    let before = access();
+    let Some(key) = before.report_credentials.clone() else { return what() };
+    use_access(Access { credentials: Some(key), ..before.clone() });
+    let done = what();
+    use_access(before);
+    done
 }
 
 /// Whether a location is one of them.

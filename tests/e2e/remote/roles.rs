@@ -2,11 +2,12 @@
 //! rights. Whoever may only read sees everything, and whatever would write says that it may not.
 
 use super::super::common::publisher::{Machine, Publisher};
-use super::super::common::web::{Bucket, Web};
+use super::super::common::web::{Asked, Bucket, Web};
 use super::super::common::{mode, text, wait_for_or, write};
+use super::requests::of_key;
 use serde_json::Value;
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 const SHARE: &str = "s3://pcm-site/bp0";
@@ -23,12 +24,18 @@ fn policy(role: &str) -> String {
     policy
 }
 
-/// The lines of `[share]` of somebody with this policy.
-fn access(dir: &Path, bucket: &Bucket, web: &Web, name: &str, policy: &str) -> String {
+/// The file with the key of somebody with this policy, and how the key is called.
+fn key(dir: &Path, bucket: &Bucket, name: &str, policy: &str) -> (String, PathBuf) {
     let (id, secret) = bucket.user(name, policy);
     let key = dir.join(format!("{name}.key"));
     write(&key, format!("access_key_id = {id:?}\nsecret_access_key = {secret:?}\n").as_bytes());
     mode(&key, 0o600);
+    (id, key)
+}
+
+/// The lines of `[share]` of somebody with this policy.
+fn access(dir: &Path, bucket: &Bucket, web: &Web, name: &str, policy: &str) -> String {
+    let (_, key) = key(dir, bucket, name, policy);
     format!("endpoint = {:?}\ncredentials = {key:?}\n", web.url())
 }
 
@@ -153,6 +160,68 @@ fn each_role_does_its_own_with_its_policy_and_nothing_else() {
     assert!(world.was("PUT", "machines.collected", 200));
     // The publisher goes on with what stands in the folder.
     publisher.done(&["site", "publish", "--expect", "99"]);
+}
+
+/// What is published is read by a key that changes nothing, and what is reported is written by another one; `pcm check` tries both.
+#[test]
+fn a_key_that_only_reads_and_one_that_reports_do_together_what_one_does() {
+    let Some(world) = World::new() else { return };
+    let (publisher, web) = (&world.publisher, &world.web);
+    publisher.done(&["site", "publish"]);
+    let made = |name: &str, policy: &str| key(publisher.dir.path(), &world.bucket, name, policy);
+    let (reads, reading) = made("reads", &policy("A key that only reads"));
+    let own = policy("A key for the reports of `BP004000`");
+    let (reports, reporting) = made("reports", &own);
+    let share = format!("endpoint = {:?}\ncredentials = {reading:?}\n", web.url());
+    let both = format!("{share}report_credentials = {reporting:?}\n");
+
+    let first = publisher.machine(0, &[SHARE], &both);
+    let service = first.site.service();
+    let request = publisher.send();
+    first.succeeds(&request);
+    let result = format!("despoolr.box/BP004000/{request}-1.MIF");
+    first.wait("its report and its result are there", |_| {
+        world.was("PUT", "machines/BP004000.json", 200) && world.was("PUT", &result, 200)
+    });
+    let found = |machine: &Machine, name: &str| -> Value {
+        let check = machine.site.json_of(&["check"]);
+        let items = check["items"].as_array().unwrap_or_else(|| panic!("{check:#}"));
+        items.iter().find(|item| item["item"] == name).cloned().unwrap_or_else(|| panic!("{check:#}"))
+    };
+    for item in ["share", "report-location", "machine-report", "content-source"] {
+        let row = found(&first, item);
+        assert_eq!(row["verdict"], "pass", "{row:#}");
+    }
+    assert!(!first.problems().contains("denied"), "{}", first.problems());
+    drop(service);
+    // Each key did its own, and was denied nothing.
+    let (by_reader, by_reporter) = (of_key(web, 0, &reads), of_key(web, 0, &reports));
+    let written = ["machines/BP004000.json", "despoolr.box/BP004000/"];
+    assert!(by_reader.iter().all(|one| matches!(one.method.as_str(), "GET" | "HEAD")), "{by_reader:#?}");
+    assert!(by_reader.iter().all(|one| !written.iter().any(|own| one.path.contains(own))), "{by_reader:#?}");
+    let by = |kind: &str| by_reporter.iter().any(|one| one.path.contains(kind));
+    assert!(
+        !["/jobs/", "/packages/", "/content/", "/members/"].iter().any(|kind| by(kind)),
+        "{by_reporter:#?}"
+    );
+    // But for two that ask: whether a share answers is asked by the report of a machine that nobody is, and a check removes what it
+    // wrote where it may.
+    let asks =
+        |one: &Asked| matches!(one.method.as_str(), "POST" | "DELETE") || one.path.contains("PCM00000");
+    let denied = |one: &Asked| one.status == 403 && !asks(one);
+    let refused: Vec<&Asked> = by_reader.iter().chain(&by_reporter).filter(|one| denied(one)).collect();
+    assert!(refused.is_empty(), "{refused:#?}");
+
+    // One that has only the key which reads cannot know what it wrote there before, and says which key has to be allowed what.
+    let second = publisher.machine_bare(1, &[SHARE], &share);
+    second.site.pcm(&["init", "--trust-key", &publisher.root()]);
+    let refused = found(&second, "report-location");
+    assert_eq!(refused["verdict"], "block", "{refused:#}");
+    let remedy = refused["remedy"].as_str().unwrap();
+    for word in ["reads.key", "machines/BP004001.json", "despoolr.box/BP004001/", "report_credentials"] {
+        assert!(remedy.contains(word), "{word}: {remedy}");
+    }
+    assert_eq!(found(&second, "share")["verdict"], "pass");
 }
 
 /// What could not be delivered, and why.
