@@ -118,7 +118,7 @@ pub(super) fn make(location: &Path, access: &Access) -> Result<Connection, Strin
     let said = Said::default();
     let place = place(text)?;
     let region = matches!(place, Place::Bucket(..)).then(|| access.region.clone());
-    let connector = Connector { client: client(access)?, said: said.clone(), region };
+    let connector = Connector { client: client(access)?, said: said.clone(), region, setting: setting(access) };
     let retry = RetryConfig {
         backoff: BackoffConfig {
             init_backoff: Duration::from_millis(100),
@@ -189,6 +189,12 @@ struct KeyFile {
     access_key_id: String,
     secret_access_key: String,
     session_token: Option<String>,
+}
+
+/// The setting in `[share]` that names the file with the key in use.
+fn setting(access: &Access) -> &'static str {
+    let reports = access.report_credentials.is_some() && access.report_credentials == access.credentials;
+    if reports { "report_credentials" } else { "credentials" }
 }
 
 /// Whatever is wrong with the file, nothing that stands in it is said.

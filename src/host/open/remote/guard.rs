@@ -69,12 +69,14 @@ pub(super) struct Connector {
     pub said: Said,
     /// That of the bucket, as it is configured; None: it is a web server.
     pub region: Option<String>,
+    /// The setting that names the file with the key.
+    pub setting: &'static str,
 }
 
 impl HttpConnector for Connector {
     fn connect(&self, _: &ClientOptions) -> object_store::Result<HttpClient> {
-        let Self { client, said, region } = self.clone();
-        Ok(HttpClient::new(Guarded { client, said, region }))
+        let Self { client, said, region, setting } = self.clone();
+        Ok(HttpClient::new(Guarded { client, said, region, setting }))
     }
 }
 
@@ -83,6 +85,7 @@ struct Guarded {
     client: reqwest::Client,
     said: Said,
     region: Option<String>,
+    setting: &'static str,
 }
 
 /// A request that is not made, or not made again.
@@ -166,7 +169,8 @@ impl Guarded {
         if parts.status.is_success() {
             self.said.clear();
         } else {
-            self.said.note(refusal(parts.status.as_u16(), code(&bytes).as_deref(), self.region.as_deref()));
+            let (status, code) = (parts.status.as_u16(), code(&bytes));
+            self.said.note(refusal(status, code.as_deref(), self.region.as_deref(), self.setting));
         }
         Ok(HttpResponse::from_parts(parts, HttpResponseBody::from(bytes)))
     }
@@ -197,8 +201,8 @@ fn code(body: &[u8]) -> Option<String> {
 }
 
 /// What the status of an answer says, and S3's word for it.
-fn refusal(status: u16, code: Option<&str>, region: Option<&str>) -> Last {
-    let remedy = code.and_then(|code| remedy(code, region));
+fn refusal(status: u16, code: Option<&str>, region: Option<&str>, setting: &str) -> Last {
+    let remedy = code.and_then(|code| remedy(code, region, setting));
     let denial = match (status, code, &remedy) {
         (401 | 403, Some(code), Some(remedy)) => Some(format!("access is denied ({code}): {remedy}")),
         _ => None,
@@ -210,17 +214,14 @@ fn refusal(status: u16, code: Option<&str>, region: Option<&str>) -> Last {
 }
 
 /// What to do about the words of S3 that are not of rights but of this machine: its clock, its key, its configuration.
-fn remedy(code: &str, region: Option<&str>) -> Option<String> {
+fn remedy(code: &str, region: Option<&str>, setting: &str) -> Option<String> {
+    let file = format!("the key file ([share] {setting})");
     Some(match code {
         "RequestTimeTooSkewed" => "this machine's clock differs from that of the server: set it".to_owned(),
-        "SignatureDoesNotMatch" => {
-            "correct secret_access_key in the key file ([share] credentials)".to_owned()
-        }
-        "InvalidAccessKeyId" => {
-            "the server does not know access_key_id of the key file ([share] credentials)".to_owned()
-        }
+        "SignatureDoesNotMatch" => format!("correct secret_access_key in {file}"),
+        "InvalidAccessKeyId" => format!("the server does not know access_key_id of {file}"),
         "ExpiredToken" | "InvalidToken" | "TokenRefreshRequired" => {
-            "the key file ([share] credentials) needs a new session_token".to_owned()
+            format!("{file} needs a new session_token")
         }
         "AuthorizationHeaderMalformed" => is_it_the_region(region?),
         _ => return None,
@@ -270,16 +271,18 @@ mod tests {
 
     #[test]
     fn a_word_of_s3_that_is_of_this_machine_says_what_to_do() {
-        let denial = |status, code| refusal(status, code, Some("us-east-1")).denial;
+        let denial = |status, code| refusal(status, code, Some("us-east-1"), "credentials").denial;
         let skewed = denial(403, Some("RequestTimeTooSkewed")).unwrap_or_default();
         assert!(skewed.starts_with("access is denied (RequestTimeTooSkewed): this machine's clock"));
         for code in ["SignatureDoesNotMatch", "InvalidAccessKeyId"] {
             let said = denial(403, Some(code)).unwrap_or_default();
             assert!(said.contains(code) && said.contains("[share] credentials"), "{said}");
         }
+        let reports = refusal(403, Some("SignatureDoesNotMatch"), None, "report_credentials").words;
+        assert!(reports.ends_with("in the key file ([share] report_credentials)"), "{reports}");
         // Rights are the administrator's of the bucket.
         assert_eq!([denial(403, Some("AccessDenied")), denial(403, None)], [None, None]);
-        let words = |status, code| refusal(status, Some(code), Some("us-east-1")).words;
+        let words = |status, code| refusal(status, Some(code), Some("us-east-1"), "credentials").words;
         assert_eq!(words(500, "InternalError"), "the server answers with status 500 (InternalError)");
         let said = words(400, "AuthorizationHeaderMalformed");
         assert!(said.ends_with(": is [share] region (us-east-1) the one of the bucket?"), "{said}");
