@@ -93,6 +93,25 @@ fn timed(mut act: impl FnMut()) -> Duration {
     begin.elapsed()
 }
 
+/// Folds all of it, as much at once as the service does, and opens it before and after.
+fn fold(mut history: History, layout: &Layout, attempts: usize) {
+    let later = now() + chrono::TimeDelta::days(800);
+    let open = || timed(|| drop(black_box(History::open(layout).unwrap())));
+    let opened = open();
+    let (mut folded, mut events) = (Vec::new(), 0);
+    loop {
+        let mut done = None;
+        folded.push(timed(|| done = history.fold(later, later, &|_| false).unwrap()));
+        let Some(done) = done else { break };
+        events += done.events;
+    }
+    let after = open();
+    println!("{:<58} {}", format!("{attempts} attempts: {events} events folded, at once"), figures(folded));
+    for (how, took) in [("whole", opened), ("folded", after)] {
+        println!("{:<58} {}", format!("{attempts} attempts: opened, {how}"), figures(vec![took]));
+    }
+}
+
 fn main() {
     println!("{:<58} {:>12} {:>12}", "one transition", "at least", "median");
     for attempts in [100, 50_000] {
@@ -134,5 +153,6 @@ fn main() {
             figures(applied)
         );
         println!("{:<58} {}", format!("{attempts} attempts: all of it read anew instead"), figures(read));
+        fold(history, &layout, attempts);
     }
 }

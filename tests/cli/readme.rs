@@ -11,6 +11,9 @@ const SITE: &str = "A signed site in ten minutes";
 /// The sections whose commands are for a machine and a site that there are.
 const DAILY: [&str; 3] = ["Daily use", "Operators", "Monitoring"];
 
+/// Why some of them do not run here.
+const ON_ANOTHER: &str = "it changes this machine; tests/e2e/life/readme.rs has one of its own for it";
+
 /// Commands that cannot run in a test, and why.
 const NOT_RUN: &[(&str, &str)] = &[
     ("cargo run --release -- demo", "tests/cli/demo.rs and tests/pty run the demo"),
@@ -25,10 +28,10 @@ const NOT_RUN: &[(&str, &str)] = &[
         "it changes this machine; a scratch root has it installed when packages are tested",
     ),
     ("rpm -i target/packages/pcm-0.1.0-1.x86_64.rpm", "it changes this machine"),
-    ("install -m 0755 target/release/pcm /usr/local/bin/pcm", "it changes this machine"),
-    ("systemctl restart pcm", "it changes this machine"),
-    ("pcm service uninstall", "it changes this machine; tests/e2e/service.rs tries it on folders"),
-    ("rm /usr/local/bin/pcm", "it changes this machine"),
+    ("install -m 0755 target/release/pcm /usr/local/bin/pcm", ON_ANOTHER),
+    ("systemctl restart pcm", ON_ANOTHER),
+    ("pcm service uninstall", ON_ANOTHER),
+    ("rm /usr/local/bin/pcm", ON_ANOTHER),
     (
         "groupadd -f --system pcm-operators && usermod -aG pcm-operators anna",
         "it changes this machine's accounts",

@@ -3,6 +3,7 @@
 
 mod deb;
 mod machine;
+mod readme;
 mod scripts;
 
 use super::common::{self, *};
