@@ -369,6 +369,10 @@ impl Scanner {
 fn gather(bytes: &[u8], from: usize, next: usize, whole: bool, open: bool) -> Option<Gathered<'_>> {
     let mut at = next;
     for _ in 1..RECORD_LINES {
+        // Mostly another record begins, and nothing more of its line has to be known for that.
+        if !open && formats::begins_classic(&bytes[at..]) {
+            break;
+        }
         let Some(line) = line_at(bytes, at, whole) else {
             if !whole && bytes.len() - from <= RECORD_BYTES {
                 return None;
@@ -406,8 +410,16 @@ fn loose(at: usize, text: Range<usize>, end: usize) -> Span {
 pub(super) fn words(text: &[u8]) -> Level {
     static WORDS: LazyLock<Regex> =
         LazyLock::new(|| Regex::new("(?i-u)error|fail|warn").expect("the pattern is a constant"));
+    thread_local! {
+        // What a search needs is lent out by the pattern: threads that share one wait for each other at every record.
+        static OWN: Regex = WORDS.clone();
+    }
+    if text.is_empty() { Level::Info } else { OWN.with(|own| level_of_words(own, text)) }
+}
+
+fn level_of_words(words: &Regex, text: &[u8]) -> Level {
     let mut level = Level::Info;
-    for word in WORDS.find_iter(text) {
+    for word in words.find_iter(text) {
         let fails = |from: usize| !text[from..].get(..4).is_some_and(|w| w.eq_ignore_ascii_case(b"over"));
         match word.as_bytes()[0] | 0x20 {
             b'w' => level = Level::Warning,

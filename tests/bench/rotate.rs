@@ -340,8 +340,18 @@ impl Viewed {
         self.saves += 1;
         self.saved = Instant::now();
         let path = self.folder.join(format!("{}.txt", self.saves));
-        self.press("S");
-        self.shows("SAVE log");
+        // A line that stands there for a moment before it is in the pane cannot be saved yet.
+        let (began, mut pressed) = (Instant::now(), 0);
+        let screen = Arc::clone(&self.screen);
+        let asks = || screen.lock().unwrap().screen().contents().contains("SAVE log");
+        while !asks() {
+            assert!(began.elapsed() < LIMIT, "nothing could be saved");
+            if began.elapsed() >= SAVED * pressed {
+                self.press("S");
+                pressed += 1;
+            }
+            std::thread::sleep(Duration::from_millis(5));
+        }
         self.press(&format!("\u{15}{}", path.display()));
         self.shows(&format!("/{}.txt", self.saves));
         self.press("\r");

@@ -3,15 +3,29 @@
 use super::{Line, Stamp};
 
 pub fn read(line: &[u8]) -> Option<Line<'_>> {
+    let (stamp, time, rest) = full_width(line).or_else(|| any_width(line))?;
+    let rest = rest.strip_prefix(b" ").unwrap_or(rest);
+    let (component, text) = split_arrow(rest);
+    Some(Line { stamp, time, component: component.trim_ascii(), thread: b"", text, tildes: false })
+}
+
+/// Whether a line begins with a time as nearly all have it.
+pub fn begins(bytes: &[u8]) -> bool {
+    full_width(bytes).is_some()
+}
+
+/// The time, as it is written, and what follows, as nearly all have it. None: there may still be one.
+fn full_width(line: &[u8]) -> Option<(Stamp, &[u8], &[u8])> {
+    let ([b'[', time @ .., b']'], rest) = line.split_first_chunk::<19>()? else { return None };
+    Some((Stamp::classic_of_full_width(time)?, time, rest))
+}
+
+fn any_width(line: &[u8]) -> Option<(Stamp, &[u8], &[u8])> {
     let rest = line.strip_prefix(b"[")?;
     // The longest stamp is 19 characters; looking no further keeps long lines cheap.
     let end = rest.iter().take(24).position(|b| *b == b']')?;
     let time = &rest[..end];
-    let stamp = Stamp::classic(std::str::from_utf8(time).ok()?)?;
-    let rest = &rest[end + 1..];
-    let rest = rest.strip_prefix(b" ").unwrap_or(rest);
-    let (component, text) = split_arrow(rest);
-    Some(Line { stamp, time, component: component.trim_ascii(), thread: b"", text, tildes: false })
+    Some((Stamp::classic(std::str::from_utf8(time).ok()?)?, time, &rest[end + 1..]))
 }
 
 /// The component before the first arrow and the text after it.

@@ -42,6 +42,11 @@ pub fn one_line(line: &[u8]) -> Option<Line<'_>> {
     .or_else(|| export::read(line))
 }
 
+/// Whether a line that begins with these bytes is a record or begins one, whatever follows: told for nearly all of format A.
+pub fn begins_classic(bytes: &[u8]) -> bool {
+    classic::begins(bytes)
+}
+
 /// Recognises plain text that begins with an ISO 8601 time.
 pub fn iso(line: &[u8]) -> Option<Line<'_>> {
     iso::read(line)

@@ -43,16 +43,20 @@ impl Stamp {
 
     /// Format A: `04/09/97 17:11:08`.
     pub fn classic(text: &str) -> Option<Stamp> {
-        // As nearly all are written. What this does not take may still be one.
-        if let [date @ .., b' ', h1, h2, b':', m1, m2, b':', s1, s2] = text.as_bytes()
-            && let [month1, month2, b'/', day1, day2, b'/', y1, y2] = date
-            && let Some([month, day, year]) = pairs([[*month1, *month2], [*day1, *day2], [*y1, *y2]])
-            && let Some([h, m, s]) = pairs([[*h1, *h2], [*m1, *m2], [*s1, *s2]])
-        {
-            let date = NaiveDate::from_ymd_opt(of_century(year), month, day)?;
-            return Some(Stamp::of(date.and_time(time_of_day(h, m, s, 0)?)));
-        }
-        Stamp::classic_of_any_width(text)
+        let full = text.as_bytes().first_chunk().filter(|full| full.len() == text.len());
+        full.and_then(Stamp::classic_of_full_width).or_else(|| Stamp::classic_of_any_width(text))
+    }
+
+    /// The same as nearly all are written. None: that may still be one.
+    pub fn classic_of_full_width(text: &[u8; 17]) -> Option<Stamp> {
+        let [month1, month2, b'/', day1, day2, b'/', y1, y2, b' ', h1, h2, b':', m1, m2, b':', s1, s2] = text
+        else {
+            return None;
+        };
+        let [month, day, year] = pairs([[*month1, *month2], [*day1, *day2], [*y1, *y2]])?;
+        let [h, m, s] = pairs([[*h1, *h2], [*m1, *m2], [*s1, *s2]])?;
+        let date = NaiveDate::from_ymd_opt(of_century(year), month, day)?;
+        Some(Stamp::of(date.and_time(time_of_day(h, m, s, 0)?)))
     }
 
     fn classic_of_any_width(text: &str) -> Option<Stamp> {

@@ -63,6 +63,19 @@ proptest! {
 }
 
 #[test]
+fn a_record_is_whole_once_it_is_known_that_the_next_one_begins() {
+    let whole = |next: &str| {
+        let mut parser = Parser::new("x.log".into(), west(0));
+        parser.push_raw(format!("[11/28/26 01:02:03] P => a\n{next}").as_bytes()).len()
+    };
+    assert_eq!(whole("[11/28/26 01:02:04]"), 1);
+    assert_eq!(whole("[11/28/26 01:02:04"), 0);
+    assert_eq!(whole("[11/31/26 01:02:04] no day"), 0);
+    assert_eq!(whole("\0[11/28/26 01:02:04] P"), 0, "zeros may go on");
+    assert_eq!(whole("[11/31/26 01:02:04] no day\n[11/28/26 01:02:04]"), 1);
+}
+
+#[test]
 fn a_line_too_long_to_be_kept_says_how_much_is_missing() {
     let mut long = b"[11/28/26 01:02:03] P ==> ".to_vec();
     long.extend(b"x".repeat(3 << 20));
