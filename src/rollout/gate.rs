@@ -169,10 +169,11 @@ pub fn could_be(f: u64, n: u64) -> f64 {
         return 1.0;
     }
     // Where so few failures would be seen once in twenty times.
+    let ways = ways(f, n);
     let (mut low, mut high) = (0.0_f64, 1.0_f64);
     for _ in 0..40 {
         let middle = f64::midpoint(low, high);
-        if at_most(f, n, middle) > 0.05 { low = middle } else { high = middle }
+        if at_most(f, n, ways, middle) > 0.05 { low = middle } else { high = middle }
     }
     high
 }
@@ -184,23 +185,48 @@ pub fn bounds(f: u64, n: u64) -> (f64, f64) {
         return (0.0, could_be(f, n));
     }
     // Where so many failures would be seen once in twenty times.
+    let ways = ways(f - 1, n);
     let (mut low, mut high) = (0.0_f64, 1.0_f64);
     for _ in 0..40 {
         let middle = f64::midpoint(low, high);
-        if 1.0 - at_most(f - 1, n, middle) < 0.05 { low = middle } else { high = middle }
+        if 1.0 - at_most(f - 1, n, ways, middle) < 0.05 { low = middle } else { high = middle }
     }
     (low, could_be(f, n))
 }
 
-/// How probable at most `f` failures among `n` are at this rate.
+/// In how many ways `f` of `n` fail, as a logarithm.
 #[allow(clippy::cast_precision_loss)] // numbers of machines are small
-fn at_most(f: u64, n: u64, rate: f64) -> f64 {
-    let mut term = n as f64 * (-rate).ln_1p();
-    let odds = (rate / (1.0 - rate)).ln();
-    let mut sum = term.exp();
-    for i in 0..f {
-        term += ((n - i) as f64 / (i + 1) as f64).ln() + odds;
-        sum += term.exp();
+fn ways(f: u64, n: u64) -> f64 {
+    (0..f.min(n.saturating_sub(f))).map(|i| ((n - i) as f64 / (i + 1) as f64).ln()).sum()
+}
+
+/// How probable at most `f` failures among `n` are at this rate, where `f` of them fail in so many ways. Summed from `f` on to the
+/// side on which each number is less probable than the one before, until nothing is added any more: of 100,000 machines some
+/// hundred numbers count.
+#[allow(clippy::cast_precision_loss)] // numbers of machines are small
+fn at_most(f: u64, n: u64, ways: f64, rate: f64) -> f64 {
+    if f >= n {
+        return 1.0;
+    }
+    let (some, all, odds) = (f as f64, n as f64, rate / (1.0 - rate));
+    let exactly = (ways + some * rate.ln() + (all - some) * (-rate).ln_1p()).exp();
+    let more = |i: u64| (n - i) as f64 / (i + 1) as f64 * odds;
+    if some < all * rate {
+        exactly + sum(exactly, (0..f).rev().map(|i| 1.0 / more(i)))
+    } else {
+        1.0 - sum(exactly, (f..n).map(more))
+    }
+}
+
+/// The sum of what comes after this, each so many times the one before, as long as that adds anything.
+fn sum(first: f64, times: impl Iterator<Item = f64>) -> f64 {
+    let (mut term, mut sum) = (first, 0.0);
+    for times in times {
+        term *= times;
+        if sum + term <= sum {
+            break;
+        }
+        sum += term;
     }
     sum
 }

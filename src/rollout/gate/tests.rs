@@ -208,6 +208,32 @@ proptest! {
     }
 }
 
+/// Not all numbers are summed, and what is left out adds nothing.
+#[test]
+fn what_is_summed_is_what_all_numbers_give() {
+    let plain = |f: u64, n: u64, rate: f64| {
+        let (mut term, odds) = (n as f64 * (-rate).ln_1p(), (rate / (1.0 - rate)).ln());
+        let mut sum = term.exp();
+        for i in 0..f {
+            term += ((n - i) as f64 / (i + 1) as f64).ln() + odds;
+            sum += term.exp();
+        }
+        sum
+    };
+    for n in [1, 2, 10, 97, 1_000, 20_000_u64] {
+        for f in [0, 1, n / 50, n / 3, n / 2, n * 9 / 10, n - 1] {
+            for rate in [1e-9, 0.001, 0.02, 1.0 / 3.0, 0.333, 0.5, 0.75, 0.9, 0.999, 1.0 - 1e-9] {
+                let (is, all) =
+                    (at_most(f, n, ways(f, n), rate), if f < n { plain(f, n, rate) } else { 1.0 });
+                assert!((is - all).abs() < 1e-8, "{f} of {n} at {rate}: {is}, and {all} all of them");
+            }
+        }
+    }
+    // Near what the normal approximation gives: 0.3, and 1.645 times the root of 0.3 * 0.7 / 100,000.
+    let (least, most) = bounds(30_000, 100_000);
+    assert!((least - 0.2976).abs() < 0.000_1 && (most - 0.3024).abs() < 0.000_1, "{least} to {most}");
+}
+
 #[test]
 fn bounds_are_those_of_the_tables_and_hold_what_was_seen() {
     // As R's binom.test(f, n, conf.level = 0.9) prints them.

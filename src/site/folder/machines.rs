@@ -6,7 +6,8 @@ use crate::site::ids::{MachineId, SiteCode};
 use crate::site::index::members::{MAX_GROUPS, Member, is_group, is_host, is_state};
 use crate::site::signed::signers::Key;
 use crate::terms::Problem;
-use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::borrow::Cow;
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 /// Its name in a site folder.
 pub const NAME: &str = "machines.csv";
@@ -117,7 +118,7 @@ fn each(
     let bytes = bytes.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(bytes);
     let (mut ids, mut problems) = (HashSet::new(), Vec::new());
     let (mut named, mut most) = (1, USUAL);
-    let mut hosts: BTreeMap<String, MachineId> = BTreeMap::new();
+    let mut hosts: HashMap<String, MachineId> = HashMap::new();
     for (number, line) in (1..).zip(bytes.split(|b| *b == b'\n')) {
         let mut wrong = |message: String| {
             let problem = Problem { line: Some(number), ..Problem::of_file(MALFORMED, file, message) };
@@ -210,7 +211,7 @@ fn machine(line: &str, site: SiteCode, most: usize) -> Result<(Machine, usize), 
         problems.push(why);
         None
     });
-    let words = field(4).to_owned();
+    let words = field(4);
     if words.chars().any(char::is_control) {
         problems.push("its words hold a control character".into());
     }
@@ -224,6 +225,7 @@ fn machine(line: &str, site: SiteCode, most: usize) -> Result<(Machine, usize), 
     };
     match id {
         Some(id) if problems.is_empty() => {
+            let words = words.to_owned();
             Ok((Machine { id, host, groups, host_key, words, adopt }, fields.len()))
         }
         _ => Err(problems),
@@ -247,7 +249,7 @@ pub fn check_host(text: &str) -> Result<Option<String>, String> {
 /// # Errors
 /// What was wanted.
 pub fn check_groups<'a>(groups: impl Iterator<Item = &'a str>) -> Result<Vec<String>, String> {
-    let mut all = BTreeSet::new();
+    let mut all: Vec<&str> = Vec::new();
     for group in groups {
         if group == "all" {
             return Err("every machine is in group all: it is not written".into());
@@ -255,11 +257,13 @@ pub fn check_groups<'a>(groups: impl Iterator<Item = &'a str>) -> Result<Vec<Str
         if !is_group(group) {
             return Err(format!("{:?} is no name of a group: wanted a-z, 0-9, - and _", cut(group, 40)));
         }
-        all.insert(group.to_owned());
+        all.push(group);
     }
+    all.sort_unstable();
+    all.dedup();
     match all.len() {
         n if n > MAX_GROUPS => Err(format!("{n} groups; at most {MAX_GROUPS}")),
-        _ => Ok(all.into_iter().collect()),
+        _ => Ok(all.into_iter().map(str::to_owned).collect()),
     }
 }
 
@@ -278,7 +282,11 @@ pub fn check_key(text: &str) -> Result<Option<String>, String> {
 }
 
 /// The fields of a line: divided by commas, quotes group, a doubled quote is one.
-fn split(line: &str) -> Result<Vec<String>, String> {
+fn split(line: &str) -> Result<Vec<Cow<'_, str>>, String> {
+    // Most lists have no quote at all: nothing of them is copied.
+    if !line.contains('"') {
+        return Ok(line.split(',').map(Cow::Borrowed).collect());
+    }
     let mut fields = vec![String::new()];
     let (mut quoted, mut chars) = (false, line.chars().peekable());
     while let Some(c) = chars.next() {
@@ -294,7 +302,11 @@ fn split(line: &str) -> Result<Vec<String>, String> {
             c => field.push(c),
         }
     }
-    if quoted { Err("a quote is not closed".into()) } else { Ok(fields) }
+    if quoted {
+        Err("a quote is not closed".into())
+    } else {
+        Ok(fields.into_iter().map(Cow::Owned).collect())
+    }
 }
 
 /// The text of a list, sorted by id, which [`parse`] reads back to the same.
@@ -407,7 +419,7 @@ mod tests {
 
     #[test]
     fn a_list_may_come_from_a_spreadsheet() {
-        let text = "\u{FEFF}SMSID,host,groups,host_key,words\r\nbp004001,web-02,web paris,,\"in \"\"b\"\", rack 7\"\r\n\
+        let text = "\u{FEFF}SMSID,host,groups,host_key,words\r\nbp004001,web-02,web paris web,,\"in \"\"b\"\", rack 7\"\r\n\
                     BP004000\n# a note\n\nBP004002,-,,,\n";
         let machines = read(text).unwrap();
         let ids: Vec<String> = machines.keys().map(ToString::to_string).collect();
