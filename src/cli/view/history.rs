@@ -62,7 +62,7 @@ pub fn table(page: &mut Page, attempts: &[AttemptDoc], several: bool, look: &Loo
     let folded = attempts.iter().filter(|a| a.folded_at.is_some()).count();
     if folded > 0 {
         page.line(format!(
-            "Of {} of these only this is kept, the details were folded ([retention] details).",
+            "The details of {} were folded ([retention] details): this is all that is kept.",
             count(folded, "attempt")
         ));
     }

@@ -1,6 +1,8 @@
 //! Each view on 80 columns, as a tired administrator sees it.
 #![allow(clippy::unwrap_used)]
 
+mod kept;
+
 use super::*;
 use crate::cli::time::Look;
 use crate::clock::{Wall, Zone};
@@ -338,24 +340,6 @@ fn a_look_at_the_share_that_is_due_is_not_told_as_long_ago() {
     doc.poll_due = Some(later(-103));
     let text = shown(status(&doc, &look(80)));
     assert!(text.contains("next look due"), "{text}");
-}
-
-#[test]
-fn explain_of_what_has_run_says_where_its_output_is() {
-    let transcript = Some("/var/log/pcm/runs/BP0000Y-1.log".into());
-    let doc = ExplainDoc { state: State::Failed, transcript, ..explain_doc() };
-    assert!(shown(explain(&doc, &look(80))).contains("\nIts output: /var/log/pcm/runs/BP0000Y-1.log\n"));
-    let doc = ExplainDoc { transcript_until: Some(later(89 * 24 * 60)), ..doc };
-    let text = shown(explain(&doc, &look(120)));
-    assert!(text.contains("\nIts output: /var/log/pcm/runs/BP0000Y-1.log, kept until 20"), "{text}");
-    let doc = ExplainDoc { transcript: None, ..doc };
-    let text = shown(explain(&doc, &look(120)));
-    assert!(text.contains("\nThere is no transcript: none was written, or it went to make room"), "{text}");
-    let gone = ExplainDoc { transcript_until: Some(later(-1)), ..doc };
-    let text = shown(explain(&gone, &look(80)));
-    assert!(text.contains("\nIts transcript is kept no longer ([retention] transcripts).\n"), "{text}");
-    let never = ExplainDoc { transcript_until: None, ..gone };
-    assert!(!shown(explain(&never, &look(80))).contains("transcript"));
 }
 
 #[test]
