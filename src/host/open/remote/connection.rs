@@ -118,7 +118,8 @@ pub(super) fn make(location: &Path, access: &Access) -> Result<Connection, Strin
     let said = Said::default();
     let place = place(text)?;
     let region = matches!(place, Place::Bucket(..)).then(|| access.region.clone());
-    let connector = Connector { client: client(access)?, said: said.clone(), region, setting: setting(access) };
+    let connector =
+        Connector { client: client(access)?, said: said.clone(), region, setting: setting(access) };
     let retry = RetryConfig {
         backoff: BackoffConfig {
             init_backoff: Duration::from_millis(100),
