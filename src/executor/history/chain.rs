@@ -1,29 +1,15 @@
 //! The chain of events: each carries the hash of the one before, so that a changed byte shows (PROMISES.md P14). Audit
 //! entries are events like any other: who did what stands in the same chain as what became of it.
 
-use super::folding::Folded;
 use super::row_error::RowError;
+pub use super::stretches::ChainState;
+use super::stretches::Folded;
 use crate::clock::Wall;
 use crate::executor::talk::view::AuditEntryDoc;
 use crate::site::ids::RequestId;
 use rusqlite::{Connection, params};
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use sha2::{Digest, Sha256};
-
-/// How many events there are and the hash of the newest.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct ChainState {
-    /// Events are numbered from 1 without gaps, those that were folded included.
-    pub events: u64,
-    /// 64 hex digits; of no event: zeros.
-    pub hash: String,
-}
-
-impl Default for ChainState {
-    fn default() -> Self {
-        Self { events: 0, hash: "0".repeat(64) }
-    }
-}
 
 /// One thing that happened.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -22,6 +22,7 @@ mod rows;
 mod schema;
 mod serials;
 mod snapshot;
+mod stretches;
 mod taken;
 #[cfg(test)]
 mod tests;
@@ -30,12 +31,12 @@ mod trail;
 pub use by::By;
 pub use calls::{Became, CallNote};
 pub use chain::{ChainState, Event, verify};
-pub use folding::Checkpoint;
 pub use health::{Adopt, Adopted, Cause, InitOutcome, Lost, adopt, init, is_new, replace, seen, unreadable};
 pub use mark::Mark;
 pub use reported::{Reported, Whose};
 pub use rows::{AttemptRow, DeferralRow, ResultRow};
 pub use snapshot::{Acknowledged, Delta, Snapshot};
+pub use stretches::Checkpoint;
 pub use taken::state_left;
 pub use trail::Noted;
 
@@ -44,10 +45,10 @@ use crate::executor::talk::protocol::CallId;
 use crate::executor::talk::view::AuditEntryDoc;
 use crate::host::open;
 use crate::host::paths::Layout;
-use folding::Folded;
 use rusqlite::{Connection, OpenFlags, Transaction, TransactionBehavior};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
+use stretches::Folded;
 
 /// Why a transition could not be recorded. Nothing of it is durable.
 #[derive(Debug, thiserror::Error)]
