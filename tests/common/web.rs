@@ -7,7 +7,7 @@ use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
 /// How it fails, where a path has a word in it.
@@ -284,13 +284,8 @@ fn of_folder(folder: &Path, method: &str, path: &str, headers: &str) -> (u16, St
     (200, fields, bytes)
 }
 
-/// One question at a time is put to the servers behind: `moto_server` keeps the request that it answers in one place for all of
-/// its threads, and looks at the signature of one with the headers of another that came meanwhile (version 5.2.5).
-static TURN: Mutex<()> = Mutex::new(());
-
 /// What the server behind answers.
 fn of_server(port: u16, head: &str, body: &[u8]) -> Option<(u16, String, Vec<u8>)> {
-    let _turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
     let mut stream = TcpStream::connect(("127.0.0.1", port)).ok()?;
     let head = head.trim_end_matches("\r\n");
     stream.write_all(format!("{head}\r\nconnection: close\r\n\r\n").as_bytes()).ok()?;
@@ -394,9 +389,18 @@ impl Bucket {
         (of("AccessKeyId"), of("SecretAccessKey"))
     }
 
-    /// From now on it looks at keys, signatures and policies.
-    pub fn looks_at_rights(&self) {
+    /// From now on it looks at keys, signatures and policies. False, with the skip printed, where it cannot.
+    pub fn looks_at_rights(&self) -> bool {
+        let version = server().and_then(|server| version(&server));
+        if version.as_ref().is_none_or(|version| version[..] < JUDGES[..]) {
+            let version = version.unwrap_or_default();
+            skipped(format!(
+                "the S3 server judges signatures rightly from moto {JUDGES:?} on; here is {version:?}"
+            ));
+            return false;
+        }
         self.rights("0");
+        true
     }
 
     /// After how many questions it looks at them; the number before.
@@ -443,4 +447,16 @@ fn server() -> Option<PathBuf> {
         .into_iter()
         .chain(std::env::split_paths(&path).map(|dir| dir.join("moto_server")))
         .find(|file| file.is_file())
+}
+
+/// From this version on it takes the signature of a list whose prefix has a slash; 5.2.1 did not.
+const JUDGES: [u32; 3] = [5, 2, 5];
+
+/// Its version, as the Python beside it says.
+fn version(server: &Path) -> Option<Vec<u32>> {
+    let beside = server.with_file_name("python3");
+    let python = if beside.is_file() { beside } else { "python3".into() };
+    let asks = "import importlib.metadata as m; print(m.version('moto'))";
+    let said = Command::new(python).args(["-c", asks]).stdin(Stdio::null()).output().ok()?;
+    String::from_utf8(said.stdout).ok()?.trim().split('.').map(|part| part.parse().ok()).collect()
 }
