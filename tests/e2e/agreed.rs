@@ -233,6 +233,12 @@ fn what_is_wrong_with_a_share_is_told_alike_by_all_views() {
     share.publish(std::slice::from_ref(&job));
     let _service = share.site.service();
     wait_for("it is in force", || share.site.json(&["list"])["serial"] == 2);
+    // What is not copied yet closes a gate of its own once the share is away.
+    wait_for("its content is here", || {
+        let explained = share.site.json_of(&["explain", JOB]);
+        let gates = explained["gates"].as_array().unwrap();
+        gates.iter().any(|gate| gate["gate"] == "content" && gate["verdict"] == "pass")
+    });
     let (root, away) = (share.site.share(), share.site.path("away"));
     let two_polls = |share: &Indexed| {
         let polls = || share.site.log().matches("Looking for index").count();
