@@ -255,6 +255,25 @@ mod tests {
         }
     }
 
+    /// An empty log that the thread follows.
+    struct Followed {
+        _dir: tempfile::TempDir,
+        log: PathBuf,
+        want: Want,
+        from: Receiver<Incoming>,
+    }
+
+    fn followed() -> Followed {
+        let dir = tempfile::tempdir().unwrap();
+        let log = dir.path().join("A.LOG");
+        std::fs::write(&log, "").unwrap();
+        let (to, from) = channel();
+        let mut follower = Follower::open(std::slice::from_ref(&log), zoned(Zone::utc()), 0).raw();
+        assert!(follower.poll(Duration::ZERO).is_empty());
+        let want = start(move || follower, &to).unwrap();
+        Followed { _dir: dir, log, want, from }
+    }
+
     /// Everything until the thread waits for somebody to take it, or so many lines.
     fn until(from: &Receiver<Incoming>, ahead: &Ahead, most: usize) -> Vec<Event> {
         let mut all = Vec::new();
@@ -277,17 +296,11 @@ mod tests {
     #[test]
     fn what_nobody_takes_stays_in_its_file_and_comes_once_it_is_taken() {
         const ALL: usize = 300_000;
-        let dir = tempfile::tempdir().unwrap();
-        let log = dir.path().join("A.LOG");
-        std::fs::write(&log, "").unwrap();
-        let (to, from) = channel();
-        let mut follower = Follower::open(std::slice::from_ref(&log), zoned(Zone::utc()), 0).raw();
-        assert!(follower.poll(Duration::ZERO).is_empty());
-        let want = start(move || follower, &to).unwrap();
+        let Followed { log, from, want, .. } = &followed();
         let text: String =
             (0..ALL).map(|n| format!("2026-11-30 12:00:00 line {n:08} of a log that rushes by\n")).collect();
-        std::fs::write(&log, &text).unwrap();
-        let first = until(&from, &want.ahead, ALL);
+        std::fs::write(log, &text).unwrap();
+        let first = until(from, &want.ahead, ALL);
         let bytes: usize = first.iter().map(bytes_of).sum();
         assert!(bytes > MOST_AHEAD && bytes < 4 * MOST_AHEAD, "{bytes}");
         let mut came: usize = first.iter().map(lines).sum();
@@ -295,7 +308,7 @@ mod tests {
         first.iter().for_each(|event| want.taken(event));
         let by = Instant::now() + Duration::from_secs(60);
         while came < ALL && Instant::now() < by {
-            let more = until(&from, &want.ahead, ALL - came);
+            let more = until(from, &want.ahead, ALL - came);
             more.iter().for_each(|event| want.taken(event));
             came += more.iter().map(lines).sum::<usize>();
         }
@@ -305,15 +318,9 @@ mod tests {
     /// A frame may be drawn between any two of the events.
     #[test]
     fn a_line_is_never_both_among_the_others_and_as_it_stood() {
-        let dir = tempfile::tempdir().unwrap();
-        let log = dir.path().join("A.LOG");
-        std::fs::write(&log, "").unwrap();
-        let (to, from) = channel();
-        let mut follower = Follower::open(std::slice::from_ref(&log), zoned(Zone::utc()), 0).raw();
-        assert!(follower.poll(Duration::ZERO).is_empty());
-        let _want = start(move || follower, &to).unwrap();
+        let Followed { log, from, .. } = &followed();
         // It may go on: as it stands it is shown at once, and told a moment later.
-        std::fs::write(&log, "[11/30/26 12:00:00] P ==> asks\n").unwrap();
+        std::fs::write(log, "[11/30/26 12:00:00] P ==> asks\n").unwrap();
         let (mut stood, mut came, mut seen) = (0, 0, false);
         let by = Instant::now() + Duration::from_secs(60);
         while came == 0 && Instant::now() < by {
