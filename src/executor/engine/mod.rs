@@ -329,6 +329,12 @@ impl Executor {
     pub fn see_ground(&mut self, now: Wall) {
         self.keep_lock(now);
         self.known.see_state();
+        if let Some(why) = self.known.unusable().filter(|_| self.service) {
+            let line = format!("Nothing runs by itself: {why}");
+            if self.journal.once_in(NOT_WRITTEN_SAID, &line, now) {
+                self.journal.error(now, &line);
+            }
+        }
         if self.history.as_ref().is_ok_and(|history| !history.is_in_place()) {
             self.judge_again();
         }

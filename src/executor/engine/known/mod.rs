@@ -320,6 +320,11 @@ impl Known {
         self.unusable = self.world.unusable();
     }
 
+    /// What keeps everything from being written down.
+    pub(super) fn unusable(&self) -> Option<&SafeText> {
+        self.unusable.as_ref()
+    }
+
     /// Others could change the state folder or the configuration.
     pub fn is_loose(&self) -> bool {
         !self.loose.is_empty()

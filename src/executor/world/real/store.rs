@@ -32,8 +32,22 @@ const MAX_PACKAGES: u64 = 48 << 20;
 const MAX_NOTICES: u64 = 8 << 20;
 /// What reading a history back takes: the database, its journal, its folder, the mark.
 const DESCRIPTORS: usize = 4;
+/// What starting one package takes at once, at the most: the pipes of the process that verifies it, those of its run host, the
+/// history with its journal, and the mark.
+const START: usize = 16;
 /// The component that log viewers show.
 const COMPONENT: &str = "pcmsvc";
+
+/// That there are too few descriptors left to start anything, and what helps. Found before one step of a start fails for it,
+/// each with another word.
+fn no_room() -> Option<SafeText> {
+    // A pipe takes two, and no file.
+    let room: io::Result<Vec<_>> = (0..START / 2).map(|_| io::pipe()).collect();
+    let e = room.err()?;
+    Some(SafeText::new(&format!(
+        "nothing can be started: {e}. See which files this process holds open, or raise its limit (LimitNOFILE in the unit)"
+    )))
+}
 
 impl Store for RealWorld {
     fn open_history(&self) -> Result<History, Lost> {
@@ -75,7 +89,7 @@ impl Store for RealWorld {
     }
 
     fn unusable(&self) -> Option<SafeText> {
-        ground::fault(&self.layout)
+        ground::fault(&self.layout).or_else(no_room)
     }
 
     fn hold(&self, file: &[u8], site: &[u8], packages: &Packages) -> Result<(), String> {
