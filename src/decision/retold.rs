@@ -56,6 +56,8 @@ pub struct Asked<'a> {
     pub attempt: Option<(&'a Attempt, &'a [String])>,
     /// Its details were folded: what was in its way is not known any more.
     pub folded: bool,
+    /// Until then what was in its way was folded with the attempts of that time.
+    pub known_from: Option<Wall>,
     /// Its state now.
     pub state: State,
     /// Now, and how times are written.
@@ -107,6 +109,8 @@ impl Asked<'_> {
             }
             self.watched(from, until, open, &step.codes, &mut found);
         }
+        // What was seen before is not all there any more.
+        found.retain(|span| self.known_from.is_none_or(|known| span.until.is_none_or(|until| until > known)));
         found
     }
 

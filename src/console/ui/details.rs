@@ -180,9 +180,7 @@ fn draw_transcript(
             let newest = show.attempts.iter().max_by_key(|a| a.attempt);
             let gone =
                 newest.zip(app.now).is_some_and(|(a, now)| kept_no_longer(None, a.transcript_until, now));
-            let why: &[&str] = if newest.is_some_and(|a| a.folded_at.is_some()) {
-                &["the details of this attempt were folded ([retention] details)"]
-            } else if gone {
+            let why: &[&str] = if gone {
                 &["the transcript is kept no longer ([retention] transcripts)"]
             } else if newest.is_some_and(|a| a.transcript_until.is_some()) {
                 &[

@@ -51,6 +51,7 @@ impl Past {
     fn ask<T>(&self, ask: impl FnOnce(&Retelling) -> T) -> T {
         ask(&Retelling {
             folded: false,
+            known_from: None,
             trail: &self.trail,
             others: &self.others,
             mandatory: Some(hour(2)),

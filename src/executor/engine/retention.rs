@@ -84,7 +84,7 @@ impl Executor {
         self.space = tidied.space;
         let contents = self.contents_away(&tidied.contents, now);
         let runs = self.runs_away(&tidied.runs, now);
-        let more = self.fold_details(&tidied.runs, now);
+        let more = tidied.all_runs && self.fold_details(&tidied.runs, now);
         for (what, count) in [("transcripts", tidied.transcripts), ("staged packages", contents)] {
             if count > 0 {
                 self.journal.info(now, &format!("Removed by [retention]: {count} {what}."));
@@ -94,16 +94,21 @@ impl Executor {
     }
 
     /// Folds the details of old attempts, but for those of which something else is still here; whether there is more of it. By
-    /// months, so that one checkpoint is made a month and not one for each attempt that becomes old.
+    /// months, so that one checkpoint is made a month and not one for each attempt that becomes old. What is folded is gone for
+    /// good: no clock that is years ahead makes it old before the publisher's has come so far.
     fn fold_details(&mut self, runs: &[KeptRun], now: Wall) -> bool {
-        let old = self.old_from(self.known.config().retention.details, now);
+        let Some(published) = self.known.published_at() else { return false };
+        let old = self.old_from(self.known.config().retention.details, now.min(published));
         let Some(before) = old.and_then(month_of) else { return false };
         let Ok(history) = &mut self.history else { return false };
         let Ok(owed) = history.owed() else { return false };
+        let kept: BTreeSet<&str> = owed
+            .iter()
+            .map(|(run, _)| run.as_str())
+            .chain(runs.iter().map(|kept| kept.run.as_str()))
+            .collect();
         let needed = |row: &AttemptRow| {
-            let run = row.run();
-            owed.iter().any(|(owed, _)| *owed == run)
-                || runs.iter().any(|kept| kept.run == run)
+            kept.contains(row.run().as_str())
                 || self.world.result_waits(&report::result_name(row.request, row.attempt.number))
         };
         match history.fold(now, before, &needed) {

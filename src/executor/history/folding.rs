@@ -1,5 +1,5 @@
 //! Details that are kept no longer (`[retention] details`). The events of attempts that ended long ago, and what was seen of
-//! requests meanwhile, are folded: they leave the table, and a row of `folded` says from which event to which, and the hash of
+//! their requests until then, are folded: they leave the table, and a row of `folded` says from which event to which, and the hash of
 //! the last of them, from which the chain goes on. The newest `checkpoint` event vouches for all these rows. The fact of each
 //! attempt never goes: its row stays with all that decisions see of it, and a `folded` event repeats that row. Entries of the
 //! audit, publications, cancelled jobs and whatever else is an event stay as they are.
@@ -46,17 +46,13 @@ struct Gone {
     hash: String,
 }
 
-/// What goes together or not at all.
-struct Unit {
-    /// Of an attempt all its events; or one of what was seen.
-    events: Vec<Gone>,
-    attempt: Option<AttemptRow>,
-}
-
-impl Unit {
-    fn newest(&self) -> u64 {
-        self.events.last().map_or(0, |gone| gone.event)
-    }
+/// What is folded at once.
+struct Found {
+    /// In their order.
+    gone: Vec<Gone>,
+    attempts: Vec<AttemptRow>,
+    /// There is more of it.
+    more: bool,
 }
 
 impl History {
@@ -84,28 +80,25 @@ impl History {
         needed: &dyn Fn(&AttemptRow) -> bool,
     ) -> Result<Option<Done>> {
         let folded_to = rows::stamp(before);
-        if self.meta(FOLDED_TO)?.is_some_and(|done| done >= folded_to) {
+        // A clock that was years ahead may have written down more.
+        let is_done = |done: &String| *done >= folded_to && *done <= rows::stamp(now);
+        if self.meta(FOLDED_TO)?.is_some_and(|done| is_done(&done)) {
             return Ok(None);
         }
-        let (units, more) = self.content(units(&self.db, now, before, most, needed))?;
-        if units.is_empty() {
+        let Found { gone, attempts, more } = self.content(found(&self.db, now, before, most, needed))?;
+        if gone.is_empty() {
             self.set_meta(FOLDED_TO, &folded_to)?;
             return Ok(None);
         }
-        // The newest event, which is never folded, is the one that the mark names from here on: it is found there whatever
-        // dies when, and a mark that names one of those that go would say that this is another history.
-        self.confirm_mark()?;
         let folded = Folded::read(&self.db).map_err(|e| self.database(e))?;
-        let attempts: Vec<AttemptRow> = units
-            .iter()
-            .filter_map(|unit| unit.attempt.clone())
-            .map(|row| without_details(row, now))
-            .collect();
-        let mut gone: Vec<Gone> = units.into_iter().flat_map(|unit| unit.events).collect();
-        gone.sort_by_key(|gone| gone.event);
+        let attempts: Vec<AttemptRow> = attempts.into_iter().map(|row| without_details(row, now)).collect();
         let ends = gone.iter().map(|gone| ChainState { events: gone.event, hash: gone.hash.clone() });
         let stretches = folded.with(ends);
         let checkpoint = self.content(checkpoint(&folded, &stretches, &gone, attempts.len()))?;
+        // The newest event, which is never folded, is the one that the mark names from here on: it is found there whatever
+        // dies when, and a mark that names one of those that go would say that this is another history. And it says what is
+        // folded and what is going to be: nobody who writes only the history folds anything else.
+        self.folds(&checkpoint.rows_sha256)?;
         self.transition(now, |tx, events| {
             put_stretches(tx, &stretches)?;
             let mut delete = tx.prepare("DELETE FROM events WHERE seq = ?1")?;
@@ -120,6 +113,7 @@ impl History {
             events.push(Event::new("checkpoint", None, &checkpoint));
             if more { Ok(()) } else { schema::set_meta(tx, FOLDED_TO, &folded_to) }
         })?;
+        self.has_folded(checkpoint.rows_sha256);
         let (attempts_len, events) = (attempts.len(), gone.len());
         Ok(Some(Done { delta: Delta::Folded(attempts), attempts: attempts_len, events, more }))
     }
@@ -170,71 +164,127 @@ fn put_stretches(tx: &Transaction, stretches: &BTreeMap<u64, ChainState>) -> rus
     Ok(())
 }
 
-/// What can be folded, the oldest first, and whether there is more. Everything before the first event that is not old is old:
-/// what a clock that had gone back said of some of them makes none of them older. A time that is yet to come says nothing.
-fn units(
+/// What can be folded, the oldest first. Everything before the first event that is not old is old: what a clock that had gone
+/// back said of some of them makes none of them older. A time that is yet to come says nothing.
+fn found(
     db: &Connection,
     now: Wall,
     before: Wall,
     most: usize,
     needed: &dyn Fn(&AttemptRow) -> bool,
-) -> std::result::Result<(Vec<Unit>, bool), RowError> {
+) -> std::result::Result<Found, RowError> {
     let horizon: Option<i64> = db.query_row(
         "SELECT coalesce((SELECT min(seq) FROM events WHERE at BETWEEN ?1 AND ?2), max(seq)) FROM events",
         [rows::stamp(before), rows::stamp(now)],
         |row| row.get(0),
     )?;
-    let horizon = horizon.unwrap_or_default().unsigned_abs();
-    let mut attempts: BTreeMap<(String, u32), Vec<Gone>> = BTreeMap::new();
-    let mut seen: Vec<(Gone, Vec<RequestId>)> = Vec::new();
-    let mut last_seen: BTreeMap<RequestId, u64> = BTreeMap::new();
-    let mut statement = db.prepare(
-        "SELECT seq, at, hash, kind, request, body,
-             CASE WHEN kind IN ('state', 'states') THEN NULL ELSE json_extract(body, '$.number') END
-         FROM events WHERE kind IN ('claim', 'progress', 'ended', 'state', 'states') ORDER BY seq",
-    )?;
-    let mut found = statement.query([])?;
-    while let Some(row) = found.next()? {
-        let event = row.get::<_, i64>(0)?.unsigned_abs();
-        let gone = Gone { event, at: row.get(1)?, hash: row.get(2)? };
-        let (request, number): (Option<String>, Option<u32>) = (row.get(4)?, row.get(6)?);
-        match (request, number) {
-            (Some(request), Some(number)) => attempts.entry((request, number)).or_default().push(gone),
-            (request, _) => {
-                let told = match request {
-                    Some(request) => vec![rows::id(&request)?],
-                    None => trail::requests_in(&gone.at, &row.get::<_, String>(5)?)?,
-                };
-                last_seen.extend(told.iter().map(|request| (*request, event)));
-                if event < horizon {
-                    seen.push((gone, told));
-                }
-            }
+    let all = All::read(db, horizon.unwrap_or_default().unsigned_abs())?;
+    // Which is asked only of those that are taken: there may be as many as in two years.
+    let mut oldest: Vec<(&(String, u32), &Vec<u64>)> = all.attempts.iter().collect();
+    oldest.retain(|(_, events)| events.last().is_some_and(|last| *last < all.horizon));
+    oldest.sort_by_key(|(_, events)| events.last());
+    let (mut events, mut attempts, mut more) = (Vec::new(), Vec::new(), false);
+    for ((request, number), own) in oldest {
+        more = events.len() >= most;
+        if more {
+            break;
+        }
+        let row = rows::attempt(db, request, *number)?;
+        if row.attempt.state.is_terminal() && !needed(&row) {
+            events.extend(own);
+            attempts.push(row);
         }
     }
-    let mut units = Vec::new();
-    for ((request, number), events) in attempts {
-        if events.last().is_none_or(|gone| gone.event >= horizon) {
+    // What was seen of a request is told until its newest attempt that is folded, and not any more.
+    let mut ends = ends(db)?;
+    for row in &attempts {
+        let end = ends.entry(row.request).or_insert(row.over());
+        *end = row.over().max(*end);
+    }
+    for Seen { event, at, requests } in &all.seen {
+        let at = rows::time(at)?;
+        // What was seen last of each stays: it says since when it is as it is, and what is in its way.
+        let is_told = |request: &RequestId| {
+            ends.get(request).is_some_and(|end| at <= *end)
+                && all.last_seen.get(request).is_some_and(|last| last > event)
+        };
+        if !requests.iter().all(is_told) {
             continue;
         }
-        let row = rows::attempt(db, &request, number)?;
-        if row.attempt.state.is_terminal() && !needed(&row) {
-            units.push(Unit { events, attempt: Some(row) });
+        if events.len() >= most {
+            more = true;
+            break;
         }
+        events.push(*event);
     }
-    // What was seen last of each request stays: it says since when it is as it is, and what is in its way.
-    let newer =
-        |request: &RequestId, gone: &Gone| last_seen.get(request).is_some_and(|last| *last > gone.event);
-    let seen = seen.into_iter().filter(|(gone, told)| told.iter().all(|request| newer(request, gone)));
-    units.extend(seen.map(|(gone, _)| Unit { events: vec![gone], attempt: None }));
-    units.sort_by_key(Unit::newest);
-    let mut count = 0;
-    let whole = units.len();
-    units.retain(|unit| {
-        let taken = count < most;
-        count += unit.events.len();
-        taken
+    events.sort_unstable();
+    let mut read = db.prepare("SELECT at, hash FROM events WHERE seq = ?1")?;
+    let gone = events.into_iter().map(|event| {
+        read.query_row([event.cast_signed()], |row| Ok(Gone { event, at: row.get(0)?, hash: row.get(1)? }))
     });
-    let more = units.len() < whole;
-    Ok((units, more))
+    let gone = gone.collect::<rusqlite::Result<_>>()?;
+    Ok(Found { gone, attempts, more })
+}
+
+/// Of each request the end of its newest attempt whose details are folded.
+fn ends(db: &Connection) -> std::result::Result<BTreeMap<RequestId, Wall>, RowError> {
+    let mut ends: BTreeMap<RequestId, Wall> = BTreeMap::new();
+    rows::attempts(db, |row| {
+        if row.folded_at.is_some() {
+            let end = ends.entry(row.request).or_insert(row.over());
+            *end = row.over().max(*end);
+        }
+    })?;
+    Ok(ends)
+}
+
+/// A `states` event, which may be of several requests.
+struct Seen {
+    event: u64,
+    at: String,
+    requests: Vec<RequestId>,
+}
+
+/// The events that can be folded, once they are old.
+struct All {
+    /// Those before this are.
+    horizon: u64,
+    /// Of each attempt, in their order; all of them.
+    attempts: BTreeMap<(String, u32), Vec<u64>>,
+    /// Those before the horizon.
+    seen: Vec<Seen>,
+    /// Of each request the newest.
+    last_seen: BTreeMap<RequestId, u64>,
+}
+
+impl All {
+    fn read(db: &Connection, horizon: u64) -> std::result::Result<Self, RowError> {
+        let (attempts, seen, last_seen) = Default::default();
+        let mut all = Self { horizon, attempts, seen, last_seen };
+        let mut statement = db.prepare(
+            "SELECT seq, at, request,
+                 CASE WHEN kind IN ('state', 'states') THEN NULL ELSE json_extract(body, '$.number') END,
+                 CASE WHEN kind IN ('state', 'states') THEN body ELSE NULL END
+             FROM events WHERE kind IN ('claim', 'progress', 'ended', 'state', 'states') ORDER BY seq",
+        )?;
+        let mut found = statement.query([])?;
+        while let Some(row) = found.next()? {
+            let event = row.get::<_, i64>(0)?.unsigned_abs();
+            let (request, number): (Option<String>, Option<u32>) = (row.get(2)?, row.get(3)?);
+            if let (Some(request), Some(number)) = (&request, number) {
+                all.attempts.entry((request.clone(), number)).or_default().push(event);
+                continue;
+            }
+            let at: String = row.get(1)?;
+            let requests = match request {
+                Some(request) => vec![rows::id(&request)?],
+                None => trail::requests_in(&at, &row.get::<_, String>(4)?)?,
+            };
+            all.last_seen.extend(requests.iter().map(|request| (*request, event)));
+            if event < horizon {
+                all.seen.push(Seen { event, at, requests });
+            }
+        }
+        Ok(all)
+    }
 }

@@ -6,6 +6,7 @@ use super::chain::{self, ChainState};
 use super::first_look::{self, Closed, Unseen};
 use super::mark::Mark;
 use super::row_error::RowError;
+use super::stretches::Folded;
 use super::taken::{Taken, state_left};
 use super::{History, HistoryError, cancelled, connect, publication, rows, schema};
 use crate::clock::Wall;
@@ -237,11 +238,14 @@ fn open_whole(layout: &Layout, flags: OpenFlags) -> Result<(Healthy, Option<Clos
         return Err(without_mark(&db, &head, layout));
     };
     let ahead_of_mark = against_mark(&db, &generation, &head, &mark, layout)?;
+    let folded = Folded::read(&db).map_err(damaged)?.rows_sha256();
+    is_marked(folded.as_deref(), &mark, layout)?;
     let closed = first_look::read(&db).map_err(|e| match e {
         RowError::Database(e) => damaged(e),
         RowError::Content(what) => Lost::new(format!("{}: {what}", file.display())),
     })?;
-    let history = History { db, file, identity, mark_file, generation, head, call: None };
+    let folded = folded.into_iter().collect();
+    let history = History { db, file, identity, mark_file, generation, head, folded, call: None };
     Ok((Healthy { history, ahead_of_mark }, closed))
 }
 
@@ -286,6 +290,21 @@ fn against_mark(
         )));
     }
     Ok(mark.events < head.events)
+}
+
+/// What was folded is what the mark says. Nobody who can write the history alone has events left out by calling them folded.
+fn is_marked(folded: Option<&str>, mark: &Mark, layout: &Layout) -> Result<(), Lost> {
+    let Some(folded) = folded else { return Ok(()) };
+    let says = |mark: &Mark| mark.folded.iter().any(|known| known == folded);
+    // An executor that has just folded said so in a mark that is newer than the one that was read.
+    if says(mark) || Mark::read(&layout.mark()).is_ok_and(|newer| newer.is_some_and(|newer| says(&newer))) {
+        return Ok(());
+    }
+    let file = layout.history();
+    Err(Lost::new(format!(
+        "{}: events are missing of which the mark does not say that they were folded",
+        file.display()
+    )))
 }
 
 /// A history without its mark may be an old one that was put back. One in which nothing has happened since it was
@@ -528,6 +547,7 @@ impl NewFile {
             mark_file: layout.mark(),
             generation: generation.to_owned(),
             head: ChainState::default(),
+            folded: Vec::new(),
             call: None,
         };
         history
@@ -565,9 +585,16 @@ impl NewFile {
         #[cfg(test)]
         super::faults::point("created").map_err(|e| e.to_string())?;
         // The mark goes last: it counts events, and what it counts has to be there after a power cut.
-        Mark { generation, events: head.events, head: head.hash, publication, obeyed: false }
-            .write(&layout.mark())
-            .map_err(|e| format!("{}: {e}", layout.mark().display()))
+        Mark {
+            generation,
+            events: head.events,
+            head: head.hash,
+            publication,
+            obeyed: false,
+            folded: Vec::new(),
+        }
+        .write(&layout.mark())
+        .map_err(|e| format!("{}: {e}", layout.mark().display()))
     }
 }
 

@@ -24,6 +24,10 @@ pub struct Mark {
     /// any more. Marks of earlier versions have none, which obeyed no site.
     #[serde(default)]
     pub obeyed: bool,
+    /// The SHA-256 of all rows of `folded`, as they are and, while more is being folded, as they are going to be. Where rows are
+    /// that have another one, somebody else has made them. Empty: nothing was ever folded.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub folded: Vec<String>,
 }
 
 /// A mark is a few short fields; whatever is longer is not one.

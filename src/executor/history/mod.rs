@@ -120,6 +120,8 @@ pub struct History {
     mark_file: PathBuf,
     generation: String,
     head: ChainState,
+    /// What the mark says of what was folded.
+    folded: Vec<String>,
     /// The change that a transition is made for.
     call: Option<CallId>,
 }
@@ -344,6 +346,7 @@ impl History {
             head: self.head.hash.clone(),
             publication: self.content(publication::highest(&self.db))?,
             obeyed: self.has_obeyed()?,
+            folded: self.folded.clone(),
         };
         #[cfg(test)]
         faults::point("mark")
@@ -360,6 +363,20 @@ impl History {
         self.forget_pages()?;
         same(&self.db, &self.head, &self.file)?;
         self.write_mark()
+    }
+
+    /// The mark says that this is going to be folded, too.
+    fn folds(&mut self, rows_sha256: &str) -> Result<()> {
+        let known = self.folded.clone();
+        self.folded.retain(|hash| hash != rows_sha256);
+        self.folded.push(rows_sha256.to_owned());
+        // Where it could not be written, nothing is folded.
+        self.confirm_mark().inspect_err(|_| self.folded = known)
+    }
+
+    /// It is. The mark says so once it is written again.
+    fn has_folded(&mut self, rows_sha256: String) {
+        self.folded = vec![rows_sha256];
     }
 
     /// Reads one value of the `meta` table.

@@ -50,6 +50,11 @@ pub struct AttemptRow {
 }
 
 impl AttemptRow {
+    /// When it was over; where nobody knows, when it began.
+    pub fn over(&self) -> Wall {
+        self.attempt.ended_at.unwrap_or(self.attempt.claimed_at)
+    }
+
     /// `<RequestID>-<attempt>`: the name of its folder and of its transcript.
     pub fn run(&self) -> String {
         format!("{}-{}", self.request, self.attempt.number)
@@ -372,7 +377,10 @@ pub(super) fn read(db: &Connection) -> std::result::Result<Snapshot, RowError> {
 }
 
 /// All attempts, by request and in the order of their numbers.
-fn attempts(db: &Connection, mut take: impl FnMut(AttemptRow)) -> std::result::Result<(), RowError> {
+pub(super) fn attempts(
+    db: &Connection,
+    mut take: impl FnMut(AttemptRow),
+) -> std::result::Result<(), RowError> {
     let mut statement =
         db.prepare_cached("SELECT request, number, row FROM attempts ORDER BY request, number")?;
     let mut rows = statement.query([])?;

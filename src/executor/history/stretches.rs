@@ -83,10 +83,18 @@ impl Folded {
     pub fn vouched(&self) -> std::result::Result<(), u64> {
         let told = self.checkpoint.as_ref().map(|checkpoint| checkpoint.rows_sha256.as_str());
         let none = self.checkpoint.is_none() && self.stretches.is_empty();
-        if none || told == Some(hash(&self.stretches).as_str()) {
+        let events: u64 =
+            self.stretches.iter().map(|(first, last)| last.events.saturating_add(1) - first).sum();
+        let counted = self.checkpoint.as_ref().is_some_and(|checkpoint| checkpoint.events == events);
+        if none || counted && told == Some(hash(&self.stretches).as_str()) {
             return Ok(());
         }
         Err(self.stretches.keys().next().copied().unwrap_or(1))
+    }
+
+    /// The SHA-256 of all rows; None: there are none.
+    pub fn rows_sha256(&self) -> Option<String> {
+        (!self.stretches.is_empty()).then(|| hash(&self.stretches))
     }
 
     /// What was folded; None: nothing was.

@@ -47,6 +47,8 @@ pub struct Tidying {
 pub struct Tidied {
     /// The folders of runs.
     pub runs: Vec<KeptRun>,
+    /// Those are all.
+    pub all_runs: bool,
     /// Staged content, complete or not.
     pub contents: Vec<KeptContent>,
     /// How many transcripts were removed.
@@ -99,7 +101,8 @@ impl Tidying {
             let gone = tidied.note(fs::remove_file(&path).map_err(|e| at(&path, &e)));
             tidied.transcripts += usize::from(gone.is_some());
         }
-        tidied.runs = tidied.note(self.find_runs()).unwrap_or_default();
+        let runs = self.find_runs();
+        (tidied.runs, tidied.all_runs) = tidied.note(runs).unwrap_or_default();
         tidied.contents = tidied.note(self.find_contents()).unwrap_or_default();
         tidied.space = self.space();
         tidied
@@ -201,7 +204,8 @@ impl Tidying {
         Ok(names.filter_map(|name| Some(name.strip_suffix(".MIF")?.to_owned())).collect())
     }
 
-    fn find_runs(&self) -> io::Result<Vec<KeptRun>> {
+    /// The folders of runs, and whether those are all.
+    fn find_runs(&self) -> io::Result<(Vec<KeptRun>, bool)> {
         let runs =
             entries(&self.runs)?.into_iter().filter_map(|entry| Some((name_of(&entry)?, entry.path())));
         let runs = runs.filter(|(name, _)| !durable::is_put_away(name)).take(MAX_RUNS);
@@ -209,7 +213,9 @@ impl Tidying {
             run,
             transcript: RunFolder::at(&path).output().exists(),
         };
-        Ok(runs.map(kept).collect())
+        let runs: Vec<KeptRun> = runs.map(kept).collect();
+        let all = runs.len() < MAX_RUNS;
+        Ok((runs, all))
     }
 
     fn find_contents(&self) -> io::Result<Vec<KeptContent>> {
@@ -301,7 +307,7 @@ mod tests {
     fn what_was_put_away_is_removed_and_the_rest_is_told() {
         let dir = tempfile::tempdir().unwrap();
         let (runs, stage) = (dir.path().join("runs"), dir.path().join("stage"));
-        let nothing = Tidied { space: Some(Space::default()), ..Tidied::default() };
+        let nothing = Tidied { space: Some(Space::default()), all_runs: true, ..Tidied::default() };
         assert_eq!(tidying(dir.path(), None, &[]).carry_out(), nothing);
         for run in ["BP00001-1", "BP00001-2", "BP00002-1"] {
             file(&runs.join(run).join("exit"), b"{}");

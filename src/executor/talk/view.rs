@@ -193,7 +193,7 @@ pub struct StatusDoc {
     /// What of results and report has not reached the share.
     #[serde(default)]
     pub undelivered: Option<Undelivered>,
-    /// What the history has of old attempts without their details; None: it has all details.
+    /// What the history has of old attempts without their details; None: it has the details of all attempts.
     #[serde(default)]
     pub folded: Option<FoldedDoc>,
     /// What this machine's own files take, as the service last saw it, once an hour and after each run; None: it has not

@@ -5,7 +5,7 @@ use super::views::Views;
 use crate::clock::Wall;
 use crate::decision::{self, UserFact};
 use crate::error::{Exit, Failure, Result};
-use crate::executor::history::History;
+use crate::executor::history::{AttemptRow, History};
 use crate::executor::talk::protocol::VERSION;
 use crate::executor::talk::view::{
     AuditDoc, FoldedDoc, HistoryDoc, SERIALS, SerialsDoc, ServiceState, SessionDoc, StandstillDoc, StatusDoc,
@@ -115,7 +115,7 @@ impl Views<'_> {
 
     fn folded(&self) -> Option<FoldedDoc> {
         let folded = self.known.snapshot.attempts().filter(|row| row.folded_at.is_some());
-        let ended = folded.map(|row| row.attempt.ended_at.unwrap_or(row.attempt.claimed_at));
+        let ended = folded.map(AttemptRow::over);
         ended.fold(None, |before: Option<FoldedDoc>, at| {
             let FoldedDoc { attempts, until } = before.unwrap_or(FoldedDoc { attempts: 0, until: at });
             Some(FoldedDoc { attempts: attempts + 1, until: until.max(at) })

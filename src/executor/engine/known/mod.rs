@@ -502,6 +502,11 @@ impl Known {
         self.snapshot.view.attempts.wanting_restart(&self.world.boot_id()).next().is_some()
     }
 
+    /// When what is in force was published, by the publisher's clock.
+    pub(super) fn published_at(&self) -> Option<Wall> {
+        self.instructions.file.as_ref().map(|file| file.issued)
+    }
+
     pub(super) fn find_request(&self, id: RequestId) -> Option<&Request> {
         self.instructions.file.as_ref()?.requests.iter().find_map(|entry| match entry {
             Entry::Good(request) if request.request_id == id => Some(&**request),

@@ -404,6 +404,12 @@ impl Views<'_> {
             expire: decision.expire_after,
             attempt: newest.map(|row| (&*row.attempt, row.overrides.as_slice())),
             folded: newest.is_some_and(|row| row.folded_at.is_some()),
+            known_from: self
+                .known
+                .attempts_of(id)
+                .filter(|row| row.folded_at.is_some())
+                .map(AttemptRow::over)
+                .max(),
             state: decision.state,
             now: self.now,
             zone: &self.known.zone,

@@ -6,7 +6,7 @@ use crate::decision::{Hold, Queued, RestartOrder};
 use crate::executor::history::{DeferralRow, Delta, History, Noted, Result, Snapshot};
 use crate::executor::run::run_folder::Started;
 use crate::host::process::ProcessIdentity;
-use crate::terms::{Gate, State};
+use crate::terms::{Code, Gate, State};
 use crate::text::SafeText;
 use chrono::TimeDelta;
 use proptest::prelude::*;
@@ -31,6 +31,7 @@ pub(super) fn step() -> impl Strategy<Value = Step> {
 }
 
 const ENDS: [State; 4] = [State::Succeeded, State::Failed, State::SucceededRestart, State::Interrupted];
+const CODES: [Option<&[Code]>; 3] = [None, Some(&[]), Some(&[Code::WindowClosed])];
 const SEEN: [State; 3] = [State::Waiting, State::Due, State::Running];
 
 /// Carries it out; None: it failed.
@@ -80,7 +81,7 @@ pub(super) fn carry_out(history: &mut History, step: &Step) -> Option<Delta> {
             let noted = |n: usize| Noted {
                 request: id(n),
                 state: SEEN[(n + step.number as usize) % 3],
-                codes: None,
+                codes: CODES[(step.words.len() + n) % 3].map(<[Code]>::to_vec),
                 silent: false,
             };
             history.note_states(when, &[noted(step.request), noted(step.request + 1)])

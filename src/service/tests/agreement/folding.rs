@@ -49,6 +49,7 @@ const DAYS: TimeDelta = TimeDelta::days(800);
 /// Its request has had its attempt long ago; then somebody did something `later` than now.
 fn plan_with_old(later: TimeDelta) -> Plan {
     let mut plan = plan_of(-1);
+    plan.file.issued = plan.from;
     let Some(Entry::Good(request)) = plan.file.requests.first() else { panic!("one request") };
     let claimed = plan.from - DAYS;
     let row = AttemptRow {
@@ -122,6 +123,21 @@ fn while_the_clock_is_not_believed_nothing_is_folded() {
             stage.pass(5);
             let (attempts, status) = attempts(stage);
             assert_eq!((attempts.len(), attempts[0].folded_at, status), (1, None, None));
+        },
+    );
+}
+
+/// The machine's clock alone makes nothing old: it may be years ahead and believed.
+#[test]
+fn what_is_not_old_by_the_publishers_clock_is_not_folded() {
+    let mut plan = plan_with_old(TimeDelta::hours(-1));
+    plan.file.issued = plan.from - TimeDelta::days(100);
+    on_stage_of(
+        plan,
+        |shared| Box::new(shared),
+        |stage| {
+            stage.pass(5);
+            assert_eq!(attempts(stage).1, None);
         },
     );
 }

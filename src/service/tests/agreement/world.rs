@@ -137,7 +137,7 @@ impl World {
             ShareJob::Report { .. } => ShareNews::Reported(Box::default()),
             ShareJob::Try(_) => ShareNews::Tried(Tried { written: None, missing: Vec::new() }),
             ShareJob::Installed { tests } => ShareNews::Installed(self.installed(tests)),
-            ShareJob::Tidy(_) => ShareNews::Tidied(Tidied::default()),
+            ShareJob::Tidy(_) => ShareNews::Tidied(Tidied { all_runs: true, ..Tidied::default() }),
             ShareJob::RemoveResults { .. } => ShareNews::ResultsRemoved(Ok(0)),
         }
     }

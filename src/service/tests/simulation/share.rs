@@ -204,7 +204,7 @@ impl Inner {
                     since: Wall::default(),
                 };
                 let contents = self.staged.iter().map(kept).collect();
-                ShareNews::Tidied(Tidied { runs, contents, ..Tidied::default() })
+                ShareNews::Tidied(Tidied { runs, all_runs: true, contents, ..Tidied::default() })
             }
             ShareJob::RemoveResults { .. } => ShareNews::ResultsRemoved(Ok(0)),
             ShareJob::Deliver { .. } if matches!(self.share.mood, Mood::Gone | Mood::TakesNothing) => {
