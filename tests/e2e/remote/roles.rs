@@ -177,6 +177,10 @@ fn a_key_that_only_reads_and_one_that_reports_do_together_what_one_does() {
     let (reads, reading) = made("reads", &policy("A key that only reads"));
     let own = policy("A key for the reports of `BP004000`");
     let (reports, reporting) = made("reports", &own);
+    // One for reports that may not see what is published.
+    let blind = own.replace("BP004000", "BP004002").replace("\"arn:aws:s3:::pcm-site/bp0/PCM.*\", ", "");
+    assert!(!blind.contains("PCM.*"), "{blind}");
+    let (_, blind) = made("blind", &blind);
     let share = format!("endpoint = {:?}\ncredentials = {reading:?}\n", web.url());
     let both = format!("{share}report_credentials = {reporting:?}\n");
 
@@ -227,6 +231,17 @@ fn a_key_that_only_reads_and_one_that_reports_do_together_what_one_does() {
         assert!(remedy.contains(word), "{word}: {remedy}");
     }
     assert_eq!(found(&second, "share")["verdict"], "pass");
+
+    let third = publisher.machine_bare(2, &[SHARE], &format!("{share}report_credentials = {blind:?}\n"));
+    third.site.pcm(&["init", "--trust-key", &publisher.root()]);
+    // Once it follows a site it writes to no other one, and looks.
+    third.site.pcm(&["poll"]);
+    let refused = found(&third, "report-location");
+    assert_eq!(refused["verdict"], "block", "{refused:#}");
+    let remedy = refused["remedy"].as_str().unwrap();
+    for word in ["blind.key", "PCM.* and trust/*", "list the bucket"] {
+        assert!(remedy.contains(word), "{word}: {remedy}");
+    }
 }
 
 /// What could not be delivered, and why.
