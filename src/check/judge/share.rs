@@ -65,7 +65,7 @@ pub fn share(facts: &Facts) -> CheckItem {
                         return item("share", vec![found]);
                     }
                 };
-                // A bucket says itself which of its rights are missing; this is of the key file.
+                // Locations differ: of one the key file is wrong, and another one is not mounted.
                 let mend = |p: &Problem| if is_of_key_file(p) { KEY_FILE } else { remedy };
                 let problems = fault.problems.iter().map(|p| block(place(p), mend(p)));
                 problems.collect()
