@@ -6,6 +6,7 @@ use super::Subject;
 use crate::clock::Wall;
 use crate::error::{Exit, Failure, Result};
 use crate::executor::share::job;
+use crate::host::open::remote::{self, Access};
 use crate::host::{account, helper, lock, supervisor};
 use crate::site::folder::{Folder, LOCK};
 use crate::site::instruction::command::platform_programs;
@@ -66,6 +67,8 @@ struct Job {
     /// The bare names that some machine may start.
     programs: Vec<String>,
     now: Wall,
+    /// How it gets to a share that is no folder: the process that compares reads no configuration.
+    access: Access,
 }
 
 /// `pcm check-site`
@@ -109,14 +112,15 @@ fn on_share(subject: &Subject, folder: &Folder, now: Wall) -> Result<OnShare> {
     for system in ["linux", "windows"] {
         programs.extend(platform_programs(system).iter().map(|program| (*program).to_owned()));
     }
-    let job = Job { folder: folder.dir.clone(), programs, now };
+    let job = Job { folder: folder.dir.clone(), programs, now, access: remote::access() };
     let at = Some(share.display().to_string());
     helper::ask("check-site", "the comparison", &job, at, None, timeout * LONGER)
         .unwrap_or_else(|why| Err(silent(why)))
 }
 
 fn compare(job: &Job) -> Result<OnShare> {
-    let Job { folder, programs, now } = job;
+    let Job { folder, programs, now, access } = job;
+    remote::use_access(access.clone());
     let folder = Folder::open(folder)?;
     let standing = standing::standing(&folder, &How::looking(programs, *now))?;
     let published = match standing {

@@ -96,7 +96,7 @@ impl Setup {
             Flags { machine: global.machine, shares: global.share.iter().map(|p| absolute(p)).collect() };
         remote::use_access(config.share.access());
         // Also once its service has ended: then whoever asks acts in the service's place.
-        if sandbox::is_marked(&layout.config) {
+        if sandbox::is_demo(&layout) {
             notice::silence();
         }
         if let Some(dir) = &config.log.dir {

@@ -9,6 +9,7 @@ use crate::config::Config;
 use crate::error::{Exit, Failure, Result};
 use crate::host::account::{self, Account, Actor};
 use crate::host::helper;
+use crate::host::notice;
 use crate::host::paths::Layout;
 use crate::site::ids::MachineId;
 use serde::de::DeserializeOwned;
@@ -33,6 +34,8 @@ pub(super) struct Order {
     pub layout: Layout,
     pub machine: Option<MachineId>,
     pub shares: Vec<PathBuf>,
+    /// Whether whoever asks tells nobody anything: in a demo its stand-in does not either.
+    pub silent: bool,
     pub work: Work,
 }
 
@@ -50,8 +53,13 @@ pub fn ask<A: DeserializeOwned>(owner: &Account, layout: &Layout, config: &Confi
         let remedy = format!("Start the service, or act as {}", owner.name);
         Failure::new(Exit::Failed, "as-owner-failed", why, remedy)
     };
-    let order =
-        Order { layout: layout.clone(), machine: config.machine, shares: config.shares.clone(), work };
+    let order = Order {
+        layout: layout.clone(),
+        machine: config.machine,
+        shares: config.shares.clone(),
+        silent: notice::is_silent(),
+        work,
+    };
     let what = format!("the work as {}, who owns the state folder,", owner.name);
     // Content may have to be copied first.
     let told: std::result::Result<Result<serde_json::Value>, _> =

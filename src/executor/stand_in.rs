@@ -7,6 +7,7 @@ use super::init;
 use crate::config::Config;
 use crate::error::{Exit, Failure, Result};
 use crate::host::helper;
+use crate::host::notice;
 use crate::host::open::remote;
 
 /// Does one piece of work. The exit status only says whether it could be asked and answered.
@@ -15,7 +16,10 @@ pub fn main() -> u8 {
 }
 
 fn carry_out(order: Order) -> Result<serde_json::Value> {
-    let Order { layout, machine, shares, work } = order;
+    let Order { layout, machine, shares, silent, work } = order;
+    if silent {
+        notice::silence();
+    }
     let mut config = Config::load(&layout.config).map_err(|e| {
         let why = e.problems().first().map(|p| format!("{}: {}", p.file, p.message)).unwrap_or_default();
         Failure::new(Exit::Usage, "config-unreadable", why, "Let the owner of the state folder read it")

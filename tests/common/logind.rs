@@ -71,6 +71,15 @@ impl Logind {
         self.ask("print(o.ListInhibitors(dbus_interface=M))").unwrap_or_default()
     }
 
+    /// Who ever asked to inhibit anything; the last one is this question itself, which shows that they are counted.
+    pub fn asked_to_inhibit(&self) -> Vec<String> {
+        let said = self.ask(
+            "o.Inhibit('sleep','the test','','delay',dbus_interface=M); \
+             print('\\n'.join(c[2][1] for c in o.GetCalls(dbus_interface=X) if c[1]=='Inhibit'))",
+        );
+        said.unwrap_or_default().lines().map(str::to_owned).collect()
+    }
+
     fn ask(&self, what: &str) -> Option<String> {
         let script = format!(
             "import dbus,sys; N='org.freedesktop.login1'; P='/org/freedesktop/login1'; \

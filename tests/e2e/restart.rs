@@ -2,6 +2,7 @@
 
 use super::common::*;
 use super::logind::Logind;
+use std::process::{Command, Output};
 
 /// A machine whose restart says so to the witness, with these lines in `[restart]`, and one request with this exit code.
 fn site(lines: &str, exit: i32, change: impl FnOnce(Request) -> Request) -> Site {
@@ -126,23 +127,60 @@ fn users_are_told_and_an_operator_defers_or_cancels_it() {
     assert!(text(&page).contains("PENDING, and not done by pcm"), "{}", text(&page));
 }
 
-/// As after `pcm demo --keep`, and where its service died: whoever asks acts by itself. The machine is somebody's.
-#[test]
-fn what_is_asked_in_the_folder_of_a_demo_without_its_service_restarts_nothing_and_tells_nobody() {
-    let mut site = site("", 10, |r| r);
+/// As `pcm demo --keep` leaves it, configuration and state in one folder, of this account or of `nobody`; None, with the skip
+/// printed, where that cannot be tried.
+fn demo(site: &Site, of_nobody: bool) -> Option<impl Fn(&[&str]) -> Output> {
+    let folder = site.path("demo");
+    make_dir(&folder);
+    mode(&site.path(""), 0o755);
+    write(&site.witness(), b"");
     let mark = "# The demo's machine. Everything of it is in this folder.\n";
     let config = std::fs::read_to_string(site.config()).unwrap();
-    write(&site.config(), format!("{mark}{config}").as_bytes());
-    let Some(logind) = Logind::start(&site.path(".")) else { return };
-    site.bus = Some(logind.address.clone());
-    logind.log_on("c1", "anna", "tty99");
-    site.json(&["run", "BP0000Y", "--wait"]);
-    assert_eq!(restart(&site)["state"], "by-hand");
-    for refused in [&["restart", "now"][..], &["notice", "log off at six please"]] {
-        assert_eq!(site.refused(refused, 3)["code"], "demo");
+    write(&folder.join("pcm.toml"), format!("{mark}{config}").as_bytes());
+    let (bus, paths) = (site.bus.clone().unwrap(), [folder.clone(), site.witness()]);
+    let ask = move |words: &[&str]| {
+        let mut asked = Command::new(env!("CARGO_BIN_EXE_pcm"));
+        asked.arg("--config").arg(folder.join("pcm.toml")).arg("--state").arg(folder.join("state"));
+        asked.env("DBUS_SYSTEM_BUS_ADDRESS", &bus).args(words).arg("--json").output().unwrap()
+    };
+    assert!(ask(&["init"]).status.success());
+    if of_nobody {
+        use std::os::unix::process::CommandExt;
+        let given = Command::new("chown").arg("-R").arg("65534:65534").args(&paths).status();
+        let starts =
+            Command::new(env!("CARGO_BIN_EXE_pcm")).arg("--version").uid(65_534).gid(65_534).output();
+        if !(given.is_ok_and(|s| s.success()) && starts.is_ok_and(|o| o.status.success())) {
+            skipped("needs root, and a binary that other accounts may start");
+            return None;
+        }
     }
-    assert_eq!((site.ran("ran"), site.ran("restarted")), (1, 0));
-    assert!(!site.log().contains("Notice to "), "{}", site.log());
+    Some(ask)
+}
+
+/// Where the service of a demo died, whoever asks acts by itself, and root as the account that it belongs to. The machine is
+/// somebody's.
+#[test]
+fn what_is_asked_in_the_folder_of_a_demo_without_its_service_restarts_nothing_and_tells_nobody() {
+    for of_nobody in [false, true] {
+        let mut site = site("", 10, |r| r);
+        let Some(logind) = Logind::start(&site.path(".")) else { return };
+        site.bus = Some(logind.address.clone());
+        logind.log_on("c1", "anna", "tty99");
+        let Some(ask) = demo(&site, of_nobody) else { return };
+        let ran = ask(&["run", "BP0000Y", "--wait"]);
+        assert!(ran.status.success(), "{}", text(&ran));
+        let status: serde_json::Value = serde_json::from_slice(&ask(&["status"]).stdout).unwrap();
+        assert_eq!(status["restart"]["state"], "by-hand");
+        for words in [&["restart", "now"][..], &["notice", "log off at six please"]] {
+            let refused = ask(words);
+            assert_eq!(refused.status.code(), Some(3), "{words:?}: {}", text(&refused));
+            let error: serde_json::Value = serde_json::from_slice(&refused.stderr).unwrap();
+            assert_eq!(error["error"]["code"], "demo", "{words:?}: {error}");
+        }
+        assert_eq!((site.ran("ran"), site.ran("restarted")), (1, 0));
+        let log = std::fs::read_to_string(site.path("demo/state/log/PACMAN.LOG")).unwrap();
+        assert!(!log.contains("Notice to "), "{log}");
+    }
 }
 
 #[test]

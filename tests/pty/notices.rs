@@ -50,7 +50,7 @@ fn a_notice_on_the_consoles_own_terminal_does_not_stay_on_its_screen() {
 }
 
 #[test]
-fn a_demo_writes_on_nobodys_terminal() {
+fn a_demo_writes_on_nobodys_terminal_and_keeps_no_machine_up() {
     let site = Site::new();
     let Some(logind) = Logind::start(&site.path(".")) else { return };
     let terminal = Terminal::start(&std::process::Command::new("cat"), 80, 24);
@@ -63,6 +63,8 @@ fn a_demo_writes_on_nobodys_terminal() {
     let demo = demo.env("DBUS_SYSTEM_BUS_ADDRESS", &logind.address).output().unwrap();
     let said = text(&demo);
     assert!(demo.status.success() && said.contains("DEM0002 starts now. A demo tells nobody."), "{said}");
+    assert!(said.contains("-> running"), "{said}");
+    assert_eq!(logind.asked_to_inhibit(), ["the test"], "while a package ran");
     assert_eq!(terminal.count(), 0, "{}", String::from_utf8_lossy(&terminal.bytes()));
 }
 

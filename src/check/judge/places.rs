@@ -50,9 +50,19 @@ pub fn report_location(facts: &Facts) -> CheckItem {
 fn mended(facts: &Facts, place: &Path, cause: Cause) -> String {
     let remedy = match cause {
         Cause::Denied if remote::is_remote(place) => return allowed(facts),
+        // What is published is read by another key than the one that has to see it before it writes.
+        Cause::NotBelieved
+            if remote::is_remote(place) && facts.subject.config.share.report_credentials.is_some() =>
+        {
+            return format!(
+                "See `share`, `instructions` and `trust`; where they pass, let {}",
+                rights(facts)
+            );
+        }
         Cause::Away | Cause::NoFolder | Cause::Other if remote::is_remote(place) => {
-            "See whether its server answers and the bucket is there ([share] endpoint, region), or name another place: \
-             [share] report"
+            "See whether its server answers, the bucket is there ([share] endpoint, region), and the key file that [share] \
+             names (report_credentials, or credentials) is there, readable by its owner alone and with its two lines, or \
+             name another place: [share] report"
         }
         Cause::Away => {
             "See whether its server answers and it is mounted, or name another place: [share] report"
@@ -77,6 +87,11 @@ const RIGHTS: &str = "Give the service's account its rights to the folders machi
 
 /// What lets this machine's key write in a bucket.
 fn allowed(facts: &Facts) -> String {
+    format!("Let {}", rights(facts))
+}
+
+/// The key that writes there, and all that it has to be allowed: it sees what is published before it writes.
+fn rights(facts: &Facts) -> String {
     let config = &facts.subject.config;
     let key = config.share.report_credentials.as_ref().or(config.share.credentials.as_ref());
     let key = key.map_or_else(
@@ -85,8 +100,8 @@ fn allowed(facts: &Facts) -> String {
     );
     let machine = config.machine.map_or_else(|| "ID".to_owned(), |machine| machine.to_string());
     format!(
-        "Let {key} get and put {}/{machine}.json and {}/{machine}/* there, or name another key or place: [share] \
-         report_credentials, report",
+        "{key} get and put {}/{machine}.json and {}/{machine}/* there, get PCM.* and trust/*, and list the bucket, or \
+         name another key or place: [share] report_credentials, report",
         report::FOLDER,
         report::RESULTS
     )

@@ -18,6 +18,15 @@ const ORIGINAL_INTERVAL: Duration = Duration::from_secs(20 * 60);
 /// A report may be this much later than the interval says: a busy share, a restart of the service.
 const REPORT_SLACK: Duration = Duration::from_secs(5 * 60);
 
+/// What lets a bucket be asked at all, or lets its server know who asks.
+const KEY_FILE: &str = "See that the key file that [share] credentials names is there, readable by its owner alone and with its \
+                        two lines, and that its key is still good";
+
+/// Whether a location cannot be read because of the file with the key.
+fn is_of_key_file(p: &Problem) -> bool {
+    p.file.as_str().starts_with("s3://") && p.message.as_str().contains("the key file")
+}
+
 pub fn share(facts: &Facts) -> CheckItem {
     let shares: Vec<String> = facts.subject.config.shares.iter().map(|s| s.display().to_string()).collect();
     let findings = match &facts.look {
@@ -56,7 +65,9 @@ pub fn share(facts: &Facts) -> CheckItem {
                         return item("share", vec![found]);
                     }
                 };
-                let problems = fault.problems.iter().map(|p| block(place(p), remedy));
+                // Locations differ: of one the key file is wrong, and another one is not mounted.
+                let mend = |p: &Problem| if is_of_key_file(p) { KEY_FILE } else { remedy };
+                let problems = fault.problems.iter().map(|p| block(place(p), mend(p)));
                 problems.collect()
             }
             (None, None) => vec![unknown("the share gave neither a file nor a reason", "Report this")],

@@ -390,9 +390,21 @@ fn a_report_that_cannot_be_written_in_a_bucket_names_the_key_and_what_it_has_to_
     assert!(one.contains("/etc/pcm/bucket.key get and put machines/"), "{one}");
     let own = told(Cause::Denied, Some("/etc/pcm/reports.key"));
     assert!(own.contains("the key in /etc/pcm/reports.key") && !own.contains("bucket.key"), "{own}");
+    // It looks at what is published before it writes.
+    let blind = told(Cause::NotBelieved, Some("/etc/pcm/reports.key"));
+    for remedy in [&one, &own, &blind] {
+        assert!(remedy.contains("get PCM.* and trust/*, and list the bucket"), "{remedy}");
+    }
+    assert!(
+        blind.contains("`instructions`") && blind.contains("let the key in /etc/pcm/reports.key"),
+        "{blind}"
+    );
+    let other = told(Cause::NotBelieved, None);
+    assert!(other.contains("`instructions`") && !other.contains("PCM.*"), "{other}");
     for cause in [Cause::Away, Cause::NoFolder, Cause::Other] {
         let away = told(cause, None);
         assert!(away.contains("the bucket is there") && !away.contains("mounted"), "{away}");
+        assert!(away.contains("the key file that [share] names (report_credentials"), "{away}");
     }
 }
 

@@ -293,11 +293,12 @@ impl Queue {
         }
         // A queue of the version before does not say which command failed.
         let is_first = self.command_sha256.is_empty() && self.fault.is_none();
-        self.command_sha256 = called;
+        // Kept at once: what the version before kept has the words.
+        (self.command_sha256, self.changed) = (called, true);
         if !is_first {
             self.pending.iter_mut().for_each(|notice| notice.tries = 0);
             self.calls.clear();
-            (self.failures, self.changed) = (0, true);
+            self.failures = 0;
             self.try_at_once();
         }
     }

@@ -176,6 +176,20 @@ fn no_word_of_the_command_is_kept_and_each_of_them_counts() {
 }
 
 #[test]
+fn the_words_that_the_version_before_kept_are_gone_once_a_command_is_known() {
+    let mut queue = Queue::kept(br#"{"pending":[],"command":["/page","swordfish"]}"#);
+    queue.call_by(&by("/page"));
+    let bytes = String::from_utf8(queue.changed_bytes().unwrap()).unwrap();
+    assert!(!bytes.contains("swordfish"), "{bytes}");
+    // Written once, and not at each step or start.
+    queue.call_by(&by("/page"));
+    assert_eq!(queue.changed_bytes(), None);
+    let mut queue = Queue::kept(bytes.as_bytes());
+    queue.call_by(&by("/page"));
+    assert_eq!(queue.changed_bytes(), None);
+}
+
+#[test]
 fn calls_of_another_command_are_not_counted_and_one_that_is_under_way_keeps_its_name() {
     let mut queue = Queue::default();
     queue.call_by(&by("/page"));

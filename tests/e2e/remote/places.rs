@@ -85,6 +85,27 @@ fn what_was_collected_is_watched_through_a_web_server_without_a_list() {
     );
 }
 
+/// A machine that publishes, too, compares the folder with the bucket by the key of its configuration.
+#[test]
+fn a_publisher_of_a_bucket_sees_whether_it_is_what_its_folder_says() {
+    let Some((publisher, _bucket, web)) = in_a_bucket() else { return };
+    publisher.done(&["site", "publish"]);
+    let share = access(publisher.dir.path(), &web);
+    let folder = format!("{share}\n[site]\nfolder = {:?}\n", publisher.path("folder"));
+    let machine = publisher.machine(0, &["s3://pcm-site/pcm/bp0"], &folder);
+    let matches = || {
+        let check = machine.site.json_of(&["check"]);
+        let items = check["items"].as_array().unwrap();
+        items.iter().find(|item| item["item"] == "share-matches-folder").unwrap().clone()
+    };
+    let row = matches();
+    assert!(row["verdict"] == "pass" && row["evidence"].to_string().contains("publication 1"), "{row:#}");
+    let list = fs::read_to_string(publisher.path("folder/machines.csv")).unwrap();
+    write(&publisher.path("folder/machines.csv"), format!("{list}BP004100,,web\n").as_bytes());
+    let row = matches();
+    assert!(row["verdict"] == "block" && row["evidence"].to_string().contains("not published"), "{row:#}");
+}
+
 /// Keys, endpoints and proxies that other programs take from the environment are nothing to pcm.
 #[test]
 fn nothing_of_the_environment_says_where_a_bucket_is_or_who_asks() {

@@ -41,6 +41,7 @@ fn access(dir: &Path, bucket: &Bucket, web: &Web, name: &str, policy: &str) -> S
 
 struct World {
     publisher: Publisher,
+    /// The server: the bucket of the shares, and another one, `pcm-reports`, that takes only reports.
     bucket: Bucket,
     web: Web,
 }
@@ -52,6 +53,9 @@ impl World {
             |_| SHARE.to_owned(),
             |dir| {
                 let Some(bucket) = Bucket::start(dir) else { return String::new() };
+                for name in ["/pcm-reports", "/pcm-reports/r/PCM.SITE"] {
+                    assert_eq!(bucket.ask("PUT", name, b"").unwrap().0, 200, "{name}");
+                }
                 let web = Web::before(bucket.port);
                 let lines = access(dir, &bucket, &web, "publisher", &policy("A publisher"));
                 if !bucket.looks_at_rights() {
@@ -177,6 +181,10 @@ fn a_key_that_only_reads_and_one_that_reports_do_together_what_one_does() {
     let (reads, reading) = made("reads", &policy("A key that only reads"));
     let own = policy("A key for the reports of `BP004000`");
     let (reports, reporting) = made("reports", &own);
+    // One for reports that may not see what is published.
+    let blind = own.replace("BP004000", "BP004002").replace("\"arn:aws:s3:::pcm-site/bp0/PCM.*\", ", "");
+    assert!(!blind.contains("PCM.*"), "{blind}");
+    let (_, blind) = made("blind", &blind);
     let share = format!("endpoint = {:?}\ncredentials = {reading:?}\n", web.url());
     let both = format!("{share}report_credentials = {reporting:?}\n");
 
@@ -227,6 +235,74 @@ fn a_key_that_only_reads_and_one_that_reports_do_together_what_one_does() {
         assert!(remedy.contains(word), "{word}: {remedy}");
     }
     assert_eq!(found(&second, "share")["verdict"], "pass");
+
+    let third = publisher.machine_bare(2, &[SHARE], &format!("{share}report_credentials = {blind:?}\n"));
+    third.site.pcm(&["init", "--trust-key", &publisher.root()]);
+    // Once it follows a site it writes to no other one, and looks.
+    third.site.pcm(&["poll"]);
+    let refused = found(&third, "report-location");
+    assert_eq!(refused["verdict"], "block", "{refused:#}");
+    let remedy = refused["remedy"].as_str().unwrap();
+    for word in ["blind.key", "PCM.* and trust/*", "list the bucket"] {
+        assert!(remedy.contains(word), "{word}: {remedy}");
+    }
+}
+
+/// The key for a bucket that takes only reports is also asked by a new machine at its shares, where it may have reported before.
+#[test]
+fn a_key_for_reports_in_another_bucket_sees_at_the_shares_what_a_new_machine_has_to_know() {
+    let Some(world) = World::new() else { return };
+    let (publisher, web) = (&world.publisher, &world.web);
+    publisher.done(&["site", "publish"]);
+    let (_, reading) =
+        key(publisher.dir.path(), &world.bucket, "reads", &policy("A key that only reads what"));
+    // The rights of machine `n`, without the one of this number at the shares.
+    let made = |n: usize, without: Option<usize>| {
+        let own = policy("A key for the reports of `BP004000`").replace("BP004000", &format!("BP00400{n}"));
+        let own = own.replace("pcm-site/bp0", "pcm-reports/r").replace("pcm-site", "pcm-reports");
+        let mut all: Value = serde_json::from_str(&own).unwrap();
+        let at = "arn:aws:s3:::pcm-site";
+        let shares = [
+            ("s3:GetObject", format!("{at}/bp0/PCM.*")),
+            ("s3:GetObject", format!("{at}/bp0/machines/BP00400{n}.json")),
+            ("s3:ListBucket", at.to_owned()),
+        ];
+        let shares = shares.iter().enumerate().filter(|(number, _)| Some(*number) != without);
+        let shares = shares.map(|(_, (action, resource))| {
+            serde_json::json!({"Effect": "Allow", "Action": action, "Resource": resource})
+        });
+        all["Statement"].as_array_mut().unwrap().extend(shares);
+        let (id, file) = key(publisher.dir.path(), &world.bucket, &format!("reports{n}"), &all.to_string());
+        let lines = format!("endpoint = {:?}\ncredentials = {reading:?}\n", web.url());
+        (id, format!("{lines}report_credentials = {file:?}\nreport = \"s3://pcm-reports/r\"\n"))
+    };
+    let [(by, lines), (_, no_index), (_, no_report)] =
+        [(0, None), (1, Some(0)), (2, Some(1))].map(|(n, without)| made(n, without));
+
+    let first = publisher.machine_bare(0, &[SHARE], &lines);
+    let init = first.site.json(&["init", "--trust-key", &publisher.root()]);
+    assert_eq!(init["unseen"], serde_json::json!([]), "{init:#}");
+    let _service = first.site.service();
+    let request = publisher.send();
+    first.succeeds(&request);
+    first.wait("its report and its result are in the other bucket", |_| {
+        world.was("PUT", "/pcm-reports/r/machines/BP004000.json", 200)
+            && world.was("PUT", &format!("/pcm-reports/r/despoolr.box/BP004000/{request}-1.MIF"), 200)
+    });
+    let asked = of_key(web, 0, &by);
+    let at_shares: Vec<&Asked> = asked.iter().filter(|one| one.path.contains("/pcm-site/")).collect();
+    assert!(!at_shares.is_empty() && at_shares.iter().all(|one| one.method != "PUT"), "{at_shares:#?}");
+    // Whether the share answers is asked by the report of a machine that nobody is.
+    let refused = |one: &&&Asked| one.status == 403 && !one.path.contains("PCM00000");
+    let refused: Vec<&&Asked> = at_shares.iter().filter(refused).collect();
+    assert!(refused.is_empty(), "{refused:#?}");
+
+    // This server says of itself what is not there, also where nobody may list.
+    for (n, lines) in [(1, no_index), (2, no_report)] {
+        let other = publisher.machine_bare(n, &[SHARE], &lines);
+        let init = other.site.json_of(&["init", "--trust-key", &publisher.root()]);
+        assert_eq!(init["unseen"], serde_json::json!([SHARE]), "{n}: {init:#}");
+    }
 }
 
 /// What could not be delivered, and why.

@@ -141,6 +141,9 @@ fn the_key_of_a_bucket_is_nowhere_but_in_its_file() {
         mode(&key, rights);
         let said = loud(&machine, &["check", "--json"]);
         says_nothing("a key file that is wrong", &said);
+        let doc: serde_json::Value = serde_json::from_slice(&said.stdout).unwrap();
+        let share = doc["items"].as_array().unwrap().iter().find(|item| item["item"] == "share").unwrap();
+        assert!(share["remedy"].as_str().unwrap().contains("See that the key file"), "{share:#}");
         says_nothing("a key file that is wrong", &loud(&machine, &["poll"]));
         let refused = loud_publisher(&["rollout"]);
         says_nothing("a key file that is wrong", &refused);
