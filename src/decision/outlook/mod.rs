@@ -18,9 +18,13 @@ use crate::site::ids::RequestId;
 use crate::site::instruction::Entry;
 use crate::terms::{Group, State};
 use std::collections::BTreeMap;
+use std::sync::Arc;
+
+/// When each request that starts by itself does so next.
+pub type NextRuns = BTreeMap<RequestId, NextRun>;
 
 /// All that start by themselves, as things stand: files are where they are, and who is logged on stays so.
-pub(super) fn outlook(inputs: &Inputs, runs_take: RunTime) -> BTreeMap<RequestId, NextRun> {
+pub(super) fn outlook(inputs: &Inputs, runs_take: RunTime) -> NextRuns {
     if !inputs.facts.service {
         return BTreeMap::new();
     }
@@ -29,7 +33,7 @@ pub(super) fn outlook(inputs: &Inputs, runs_take: RunTime) -> BTreeMap<RequestId
 
 /// The same as every view tells it: files that are still to be copied arrive at once where the share answers, as in a
 /// simulation that nobody has told otherwise.
-pub fn next_runs(inputs: &Inputs) -> BTreeMap<RequestId, NextRun> {
+pub fn next_runs(inputs: &Inputs) -> NextRuns {
     let mut facts = inputs.facts.clone();
     if inputs.instructions.fault.is_none() {
         arrive(inputs.instructions, &mut facts, false);
@@ -39,12 +43,17 @@ pub fn next_runs(inputs: &Inputs) -> BTreeMap<RequestId, NextRun> {
 
 /// Gives decisions of these inputs the times of their next runs.
 pub fn foretell(inputs: &Inputs, decisions: &mut [Decision]) {
+    foretell_by(inputs, decisions, || Arc::new(next_runs(inputs)));
+}
+
+/// The same by [`next_runs`] of these inputs that are known already, or are kept for who asks next; asked only where it matters.
+pub fn foretell_by(inputs: &Inputs, decisions: &mut [Decision], next_runs: impl FnOnce() -> Arc<NextRuns>) {
     let comes = |d: &Decision| d.state == State::Countdown || (may_come(d) && !d.never);
     // Who asks for one that is over has no need of the others.
     if !decisions.iter().any(comes) {
         return;
     }
-    let next_runs = next_runs(inputs);
+    let next_runs = next_runs();
     for decision in decisions.iter_mut().filter(|d| comes(d)) {
         let next = decision.request_id.and_then(|id| next_runs.get(&id)).copied();
         retime(decision, next, inputs);

@@ -208,6 +208,7 @@ impl Executor {
     /// # Errors
     /// The refusal, as it is shown.
     pub fn view(&self, view: &View, actor: &Actor, now: Wall) -> Reply {
+        let now = self.known.view_of(now);
         self.known.views(Some(self.standing()), now).answer(view, actor)
     }
 

@@ -70,9 +70,10 @@ impl Views<'_> {
             }
         }
         let config = &self.known.policy.config;
-        let next = self.known.with_inputs(self.now, decision::next_runs).into_iter();
+        let next_runs = self.known.next_runs(self.now);
         // Of those that may be the first, the one that is not late.
-        let next = next.min_by_key(|(id, next)| (next.at, next.latest.is_none(), next.latest, *id));
+        let next =
+            next_runs.iter().min_by_key(|(id, next)| (next.at, next.latest.is_none(), next.latest, **id));
         StatusDoc {
             machine: config.machine,
             host: self.known.world.host_name(),
@@ -80,7 +81,7 @@ impl Views<'_> {
             poll_due: self.standing.and_then(|standing| standing.poll_due),
             next_run: next.map(|(_, next)| next.at),
             latest: next.and_then(|(_, next)| next.latest),
-            next_request: next.map(|(id, _)| id),
+            next_request: next.map(|(id, _)| *id),
             held_until: self.held_until(),
             hold: self.held_until().map(|_| self.known.hold_doc()),
             clock_ok: self.known.clock.suspect_why().is_none(),

@@ -3,10 +3,15 @@
 
 use super::Known;
 use crate::clock::Wall;
-use crate::decision::{self, Decision, Facts};
+use crate::decision::{self, Decision, Facts, NextRuns};
 use crate::site::ids::JobId;
+use std::cell::OnceCell;
 use std::ops::{Deref, DerefMut};
 use std::sync::Arc;
+use std::time::Duration;
+
+/// A view may be of an instant that is so long ago.
+const VIEWED: Duration = Duration::from_millis(500);
 
 /// A value that counts how often it may have been changed.
 pub(in super::super) struct Watched<T> {
@@ -51,6 +56,8 @@ struct Decided {
     listed: Arc<Vec<Decision>>,
     /// The jobs that turned out to be for others.
     not_targeted: Arc<Vec<JobId>>,
+    /// When each of them runs next, once somebody has asked.
+    next_runs: OnceCell<Arc<NextRuns>>,
 }
 
 /// Decisions, and what they rest on.
@@ -68,9 +75,38 @@ impl Known {
         self.decided(now, |decided| Arc::clone(&decided.not_targeted))
     }
 
+    /// When each request runs next, as every view tells it.
+    pub(super) fn next_runs(&self, now: Wall) -> Arc<NextRuns> {
+        self.decided(now, |decided| {
+            let foretold = || Arc::new(self.with_facts(&decided.basis.facts, now, decision::next_runs));
+            Arc::clone(decided.next_runs.get_or_init(foretold))
+        })
+    }
+
+    /// Gives decisions of this instant the times of their next runs.
+    pub(super) fn foretell(&self, now: Wall, decisions: &mut [Decision]) {
+        self.with_inputs(now, |inputs| {
+            decision::foretell_by(inputs, decisions, || self.next_runs(now));
+        });
+    }
+
+    /// The instant of which views tell: the one that was decided last, where that is hardly over, nothing has changed that it
+    /// rests on, and no gate has by the time alone. What a console shows together is so decided once.
+    pub(in super::super) fn view_of(&self, now: Wall) -> Wall {
+        let memo = self.memo.borrow();
+        let Some(Decided { basis, listed, .. }) = &memo.0 else { return now };
+        let is_recent = (now - basis.now).to_std().is_ok_and(|ago| ago < VIEWED);
+        let stands = || decision::next_instant(listed, basis.now).is_none_or(|at| at > now);
+        let is_same = || basis.changes == self.changes() && basis.facts == self.facts();
+        if is_recent && stands() && is_same() { basis.now } else { now }
+    }
+
+    fn changes(&self) -> [u64; 3] {
+        [self.instructions.changes, self.snapshot.changes, self.policy.changes]
+    }
+
     fn decided<T>(&self, now: Wall, what: impl FnOnce(&Decided) -> T) -> T {
-        let changes = [self.instructions.changes, self.snapshot.changes, self.policy.changes];
-        let basis = Basis { now, facts: self.facts(), changes };
+        let basis = Basis { now, facts: self.facts(), changes: self.changes() };
         let mut memo = self.memo.borrow_mut();
         if let Some(decided) = memo.0.as_ref().filter(|decided| decided.basis == basis) {
             return what(decided);
@@ -78,7 +114,8 @@ impl Known {
         let decisions = self.with_facts(&basis.facts, now, decision::verdicts);
         let (listed, others): (Vec<_>, Vec<_>) = decisions.into_iter().partition(Decision::is_listed);
         let not_targeted = others.iter().filter_map(|decision| decision.job_id).collect();
-        let decided = Decided { basis, listed: Arc::new(listed), not_targeted: Arc::new(not_targeted) };
+        let (listed, not_targeted) = (Arc::new(listed), Arc::new(not_targeted));
+        let decided = Decided { basis, listed, not_targeted, next_runs: OnceCell::new() };
         what(memo.0.insert(decided))
     }
 }

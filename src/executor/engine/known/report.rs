@@ -104,7 +104,7 @@ impl Known {
     /// tells them.
     pub(in super::super) fn complete(&self, report: &mut MachineReport, now: Wall) {
         let mut decisions = self.verdicts(now).to_vec();
-        self.with_inputs(now, |inputs| decision::foretell(inputs, &mut decisions));
+        self.foretell(now, &mut decisions);
         let told: BTreeMap<RequestId, &Decision> =
             decisions.iter().filter_map(|d| Some((d.request_id?, d))).collect();
         for request in &mut report.rest.requests {

@@ -107,7 +107,7 @@ impl Views<'_> {
     fn list(&self) -> ListDoc {
         let file = self.known.instructions.file.as_ref();
         let mut decisions = self.known.decide(self.now);
-        self.known.with_inputs(self.now, |inputs| decision::foretell(inputs, &mut decisions));
+        self.known.foretell(self.now, &mut decisions);
         let mut requests: Vec<_> = decisions.iter().map(|d| self.request_doc(d)).collect();
         requests.sort_by_key(|r| {
             let queue = r.queue_position.unwrap_or(u32::MAX);
@@ -247,9 +247,7 @@ impl Views<'_> {
     }
 
     fn with_times(&self, mut decision: Decision) -> Decision {
-        self.known.with_inputs(self.now, |inputs| {
-            decision::foretell(inputs, std::slice::from_mut(&mut decision));
-        });
+        self.known.foretell(self.now, std::slice::from_mut(&mut decision));
         decision
     }
 

@@ -1,10 +1,14 @@
 //! Every view of the real service says the same of the next run of each request.
 
+use super::verifying::{Stage, on_stage_of, plan_of};
 use super::{Service, Wall};
+use crate::decision::Replace;
 use crate::decision::simulate::Assumptions;
-use crate::executor::talk::protocol::{Answer, View, Wanted};
+use crate::executor::talk::protocol::{Action, Answer, Call, Change, View, Wanted};
 use crate::site::ids::RequestId;
 use crate::terms::Group;
+use chrono::TimeDelta;
+use std::time::Duration;
 
 /// What all views say of one request: when it runs at the earliest, and at the latest.
 pub struct Promise {
@@ -57,4 +61,39 @@ pub fn promises(service: &mut Service, until: Wall) -> Vec<Promise> {
         status.next_run.is_none() || next.map(|p| (p.at, p.latest)).eq([(status.next_run, status.latest)])
     );
     promises
+}
+
+/// What a console asks for together is of one instant, as long as that is true.
+#[test]
+fn views_that_are_asked_for_together_are_of_one_instant_and_never_of_one_before_a_change() {
+    on_stage_of(
+        plan_of(-1),
+        |shared| Box::new(shared),
+        |stage| {
+            let status = |stage: &mut Stage| {
+                let Ok(Ok(Answer::Status(status))) = stage.ask(Call::View(View::Status)).try_recv() else {
+                    panic!("no document")
+                };
+                status
+            };
+            let wall = |stage: &Stage| stage.world.lock().wall;
+            let later = |stage: &Stage| stage.world.lock().advance(Duration::from_millis(300));
+            // It is due, and its content is being verified.
+            stage.step();
+            let first = status(stage);
+            let at = wall(stage);
+            assert_eq!(first.next_run, Some(at));
+            later(stage);
+            assert_eq!(status(stage).next_run, Some(at), "the same instant");
+            later(stage);
+            assert_eq!(status(stage).next_run, Some(wall(stage)), "the next one");
+            later(stage);
+            let until = wall(stage) + TimeDelta::hours(5);
+            let hold = Action::Hold { until, replace: Replace::Nothing };
+            let change = Change { what: hold, reason: Some("test".into()), dry_run: false, id: None };
+            assert!(stage.ask(Call::Change(change)).try_recv().unwrap().is_ok());
+            let held = status(stage);
+            assert_eq!((held.next_run, held.held_until), (Some(until), Some(until)));
+        },
+    );
 }
