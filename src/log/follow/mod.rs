@@ -426,7 +426,11 @@ impl Follower {
     /// Reads what is new in one file and finds out what became of it.
     fn read_one(&mut self, index: usize, budget: &mut usize) {
         if self.has_one_before(index) {
-            self.files[index].wait_its_turn();
+            let file = &mut self.files[index];
+            file.wait_its_turn();
+            if file.retired.is_some() {
+                file.retired = Some(self.now + GRACE);
+            }
             self.behind = true;
             return;
         }
