@@ -1,6 +1,6 @@
 //! A follower that goes on where another one was cut off.
 
-use super::{Fixture, append, append_records, record, told};
+use super::{Fixture, append, append_records, numbers, record, told};
 use crate::log::follow::{Cursor, Follower};
 use crate::log::tests::west;
 use std::fs;
@@ -27,10 +27,6 @@ fn read_up_to(records: usize) -> (Fixture, Vec<Cursor>) {
     let cursors = follower.cursors();
     assert_eq!(cursors.len(), 1);
     (f, cursors)
-}
-
-fn numbers(of: std::ops::Range<usize>) -> Vec<String> {
-    of.map(|n| n.to_string()).collect()
 }
 
 #[test]
