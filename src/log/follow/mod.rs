@@ -454,12 +454,10 @@ impl Follower {
             let mut records = Vec::new();
             let file = &mut self.files[index];
             file.raw = self.raw.then(Vec::new);
-            let had = share;
             let step = file.advance(self.now, &mut share, &mut records);
             let raw = file.raw.take().unwrap_or_default().into_iter().filter(|batch| !batch.is_empty());
             self.queue.extend(raw.map(|batch| Event::Batch(Arc::new(batch))));
-            // What says that it holds more than can be read of it has no end that is waited for.
-            let more = matches!(step, Ok(Step::More)) && (share == 0 || share < had);
+            let more = matches!(step, Ok(Step::More));
             file.more = more;
             if file.retired.is_some() && (more || file.has_grown(self.now)) {
                 // It is not read to its end, or its writer does not know yet.
