@@ -221,6 +221,32 @@ fn what_is_deleted_and_made_again_while_names_are_looked_at_is_read_or_told_as_m
     assert_eq!(asking.look(|_, _| {}), ["T", "16"]);
 }
 
+/// What is removed after the last question of a look is told by the next one, and nothing is missing for that.
+#[test]
+fn what_is_gone_again_before_it_is_known_what_it_is_is_read_or_told_as_missing() {
+    let f = Fixture::new();
+    append_records(&f.log, 0..1);
+    let Some(mut asking) = Asking::at(&f) else {
+        return crate::skipped("the temporary folder is not told of");
+    };
+    for (n, gone) in [(1, true), (2, false)] {
+        // Too little of a log that begins as the others do may be a copy of one.
+        let few = record(0)[..12].to_owned();
+        let words = format!("{n} and few words");
+        for (text, told) in [(record(n), n.to_string()), (format!("{words}\n"), words), (few, "T".to_owned())]
+        {
+            let _ = fs::remove_file(&f.log);
+            append(&f.log, &text);
+            let removed = |asked: usize, answered: bool| {
+                if asked == 2 && answered == gone {
+                    fs::remove_file(&f.log).unwrap();
+                }
+            };
+            assert_eq!(asking.look(removed), [told], "{gone}");
+        }
+    }
+}
+
 /// What is older than what is missing is told before that is said, also when it is more than one look reads.
 #[test]
 fn what_was_not_seen_is_told_as_missing_behind_what_is_older() {
