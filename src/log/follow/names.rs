@@ -287,8 +287,7 @@ impl Follower {
 
     /// Not all names of a folder are looked at, for whatever they were listed.
     fn too_full(&mut self, folder: &Path) {
-        let shown = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
-        self.problem_of(&folder.join("*"), shown, patterns::TOO_MANY);
+        self.problem_of(&folder.join("*"), patterns::listed(folder), patterns::TOO_MANY);
     }
 
     /// Of the files that nothing is known about more are there than can be followed.
