@@ -420,7 +420,9 @@ impl Followed {
         if let Some(known) = self.cursor.as_ref().filter(|known| known.at == at && self.id == known.id()) {
             return Ok(known.clone());
         }
-        let cursor = Cursor::of(self.name.clone(), self.id, &mut self.file, at)?;
+        // What was rotated away before it was found is known by the name of its log.
+        let name = if self.is_copy { self.name.clone() } else { name_of(&self.followed_as) };
+        let cursor = Cursor::of(name, self.id, &mut self.file, at)?;
         self.cursor = Some(cursor.clone());
         Ok(cursor)
     }
