@@ -86,7 +86,7 @@ pub enum Event {
         /// It did not work.
         error: bool,
     },
-    /// What became of an [`Effect::Save`].
+    /// What became of an [`Effect::Save`] or an [`Effect::Evidence`].
     Saved {
         /// Its path, as it was typed.
         path: String,
@@ -155,7 +155,7 @@ pub enum Effect {
         /// What.
         lines: Vec<SafeText>,
     },
-    /// Have `pcm evidence` make a new file of everything about a request; answered by [`Event::Said`].
+    /// Have `pcm evidence` make a new file of everything about a request; answered by [`Event::Saved`].
     Evidence {
         /// As it was typed.
         path: String,

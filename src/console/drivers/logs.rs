@@ -69,7 +69,9 @@ impl Ahead {
 fn bytes_of(event: &Event) -> usize {
     match event {
         Event::Rush(batches) => batches.iter().map(|batch| batch.size() + batch.len() * LINE).sum(),
-        Event::Log(lines) => lines.iter().map(|line| line.text.as_str().len() + LINE).sum(),
+        Event::Log(lines) | Event::Standing(lines) => {
+            lines.iter().map(|line| line.text.as_str().len() + LINE).sum()
+        }
         _ => 0,
     }
 }
@@ -313,6 +315,14 @@ mod tests {
             came += more.iter().map(lines).sum::<usize>();
         }
         assert_eq!(came, ALL);
+    }
+
+    /// Of a record that gets further lines there is one for each of them, with all before it.
+    #[test]
+    fn what_stands_for_now_takes_room_as_other_lines_do() {
+        let lines = || vec![note("may go on".into(), "A.LOG".into())];
+        assert!(bytes_of(&Event::Log(lines())) > LINE);
+        assert_eq!(bytes_of(&Event::Standing(lines())), bytes_of(&Event::Log(lines())));
     }
 
     /// A frame may be drawn between any two of the events.

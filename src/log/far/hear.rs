@@ -203,8 +203,7 @@ impl Hearing {
                         self.cursors.retain(|known| known.id() != cursor.id());
                         self.cursors.push(cursor);
                     }
-                    let surplus = self.cursors.len().saturating_sub(MOST_CURSORS);
-                    self.cursors.drain(..surplus);
+                    self.forget_cursors();
                     self.set_heard();
                 }
                 self.heard.pop_front()
@@ -253,6 +252,17 @@ impl Hearing {
             }
         }
         Ok(())
+    }
+
+    /// Of more files than are read on those are forgotten first that another one follows under the same name, then those of which
+    /// nothing was told for the longest time: what is forgotten is read from its beginning.
+    fn forget_cursors(&mut self) {
+        while self.cursors.len() > MOST_CURSORS {
+            let is_old =
+                |at: &usize| self.cursors[at + 1..].iter().any(|later| later.file == self.cursors[*at].file);
+            let first = (0..self.cursors.len()).find(is_old).unwrap_or(0);
+            self.cursors.remove(first);
+        }
     }
 
     /// What was held is known to be whole: lines and gaps in their order.

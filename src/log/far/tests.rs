@@ -35,8 +35,12 @@ fn lines(numbers: std::ops::Range<u64>) -> Vec<Line> {
 }
 
 fn place(at: u64) -> Cursor {
+    place_in("PACMAN.LOG", 2, at)
+}
+
+fn place_in(file: &str, index: u64, at: u64) -> Cursor {
     let cursor = serde_json::json!({
-        "file": "PACMAN.LOG", "device": 1, "index": 2, "at": at, "head": "aa", "tail": "bb"
+        "file": file, "device": 1, "index": index, "at": at, "head": "aa", "tail": "bb"
     });
     serde_json::from_value(cursor).unwrap()
 }
@@ -90,6 +94,26 @@ fn take(hearing: &mut Hearing, bytes: &[u8], pieces: usize, texts: &mut Vec<Stri
 fn greet(hearing: &mut Hearing) {
     hearing.push(&greeted());
     assert!(matches!(hearing.next().unwrap(), Some(Heard::Hello(hello)) if hello.host == "web-01"));
+}
+
+/// A log that is rotated all the time, and one that says nothing any more.
+#[test]
+fn of_more_files_than_are_read_on_those_that_another_one_follows_are_forgotten_first() {
+    let mut hearing = Hearing::new();
+    greet(&mut hearing);
+    let sent = hearing.ask(Query { follow: true, ..Query::default() }).unwrap();
+    let id = query_in(&sent).id;
+    let busy = (1..100).map(|n| place_in("BUSY.LOG", n, 9));
+    let mut texts = Vec::new();
+    for place in std::iter::once(place_in("IDLE.LOG", 0, 9)).chain(busy) {
+        let frames = frames_of(id, lines(0..1), vec![place]).unwrap();
+        take(&mut hearing, &frames.concat(), 97, &mut texts);
+    }
+    hearing.connected_again();
+    greet(&mut hearing);
+    let from = query_in(&hearing.ask_again().unwrap()).from;
+    assert_eq!((texts.len(), from.len()), (100, 64));
+    assert_eq!((&from[0], &from[63]), (&place_in("IDLE.LOG", 0, 9), &place_in("BUSY.LOG", 99, 9)));
 }
 
 #[test]

@@ -15,7 +15,7 @@ const PRINT: u64 = 1024;
 /// A place in a file.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Cursor {
-    /// How records name the file.
+    /// The log that it is, or was before it was rotated: a name without its folder.
     pub file: SafeText,
     /// [`FileId`], which another file may have once this one is gone.
     device: u64,

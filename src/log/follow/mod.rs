@@ -426,7 +426,11 @@ impl Follower {
     /// Reads what is new in one file and finds out what became of it.
     fn read_one(&mut self, index: usize, budget: &mut usize) {
         if self.has_one_before(index) {
-            self.files[index].wait_its_turn();
+            let file = &mut self.files[index];
+            file.wait_its_turn();
+            if file.retired.is_some() {
+                file.retired = Some(self.now + GRACE);
+            }
             self.behind = true;
             return;
         }
@@ -450,12 +454,10 @@ impl Follower {
             let mut records = Vec::new();
             let file = &mut self.files[index];
             file.raw = self.raw.then(Vec::new);
-            let had = share;
             let step = file.advance(self.now, &mut share, &mut records);
             let raw = file.raw.take().unwrap_or_default().into_iter().filter(|batch| !batch.is_empty());
             self.queue.extend(raw.map(|batch| Event::Batch(Arc::new(batch))));
-            // What says that it holds more than can be read of it has no end that is waited for.
-            let more = matches!(step, Ok(Step::More)) && (share == 0 || share < had);
+            let more = matches!(step, Ok(Step::More));
             file.more = more;
             if file.retired.is_some() && (more || file.has_grown(self.now)) {
                 // It is not read to its end, or its writer does not know yet.

@@ -79,6 +79,11 @@ impl Follower {
         let mut looked = Looked::default();
         for looks in 1.. {
             self.look_at_names(&mut looked);
+            // Before it is asked: what is removed after it was asked for the last time is counted by the next look.
+            for found in &mut looked.fresh {
+                *self.removed.entry(found.path.clone()).or_default() -=
+                    one::lost_name(&found.file, &mut found.names);
+            }
             // What is removed after names were looked at may be what was found there: names are looked at once more, so that both
             // are counted.
             let meanwhile = removals();
@@ -94,10 +99,6 @@ impl Follower {
                 break;
             }
             self.were_removed(meanwhile, &looked.fresh);
-        }
-        for found in &mut looked.fresh {
-            *self.removed.entry(found.path.clone()).or_default() -=
-                one::lost_name(&found.file, &mut found.names);
         }
         let Looked { fresh, empty, empty_at, absent } = looked;
         let unseen = self.unseen();
@@ -286,8 +287,7 @@ impl Follower {
 
     /// Not all names of a folder are looked at, for whatever they were listed.
     fn too_full(&mut self, folder: &Path) {
-        let shown = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
-        self.problem_of(&folder.join("*"), shown, patterns::TOO_MANY);
+        self.problem_of(&folder.join("*"), patterns::listed(folder), patterns::TOO_MANY);
     }
 
     /// Of the files that nothing is known about more are there than can be followed.
@@ -408,11 +408,17 @@ impl Follower {
         }
         let len = file.metadata().map_or(0, |meta| meta.len());
         if len == 0 {
-            return TakenUp::Later;
+            return self.put_off(path, &file, names);
         }
         if len < RECOGNISABLE && self.files.iter().any(|f| f.print.offset >= RECOGNISABLE) {
+            let is_gone = tail::names(&file) == 0;
+            if is_gone && self.files.iter_mut().any(|f| f.begins_with(&mut file, len)) {
+                // A copy that had just begun, or a log of its own: no look will tell.
+                self.tell_unseen(one::name_of(&path));
+                return self.put_off(path, &file, names);
+            }
             let since = *self.small.entry(id).or_insert(self.now);
-            if self.now.saturating_sub(since) < UNRECOGNISED {
+            if !is_gone && self.now.saturating_sub(since) < UNRECOGNISED {
                 return TakenUp::Later;
             }
         }
@@ -422,7 +428,7 @@ impl Follower {
         }
         // Once that is read, it is known as a copy.
         if self.files.iter().any(|original| original.waits_in(&mut file)) {
-            return TakenUp::Later;
+            return self.put_off(path, &file, names);
         }
         let mut from = 0;
         for original in &mut self.files {
@@ -457,6 +463,16 @@ impl Follower {
             }
         }
         TakenUp::Followed
+    }
+
+    /// The next look finds it again. If it has no name any more, no look does: that this was removed is explained, if it is told
+    /// later.
+    fn put_off(&mut self, path: PathBuf, file: &File, mut names: u64) -> TakenUp {
+        if tail::names(file) > 0 {
+            return TakenUp::Later;
+        }
+        *self.removed.entry(path).or_default() -= one::lost_name(file, &mut names);
+        TakenUp::Not
     }
 }
 

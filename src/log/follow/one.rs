@@ -41,7 +41,7 @@ const ENDED: Duration = Duration::from_millis(500);
 pub enum Step {
     /// To the end of the file.
     Current,
-    /// As far as it was allowed to.
+    /// As far as it was allowed to, or half a line before a hole was given out: there is more.
     More,
     /// What was read before is no longer there.
     Changed,
@@ -267,7 +267,7 @@ impl Followed {
         records: &mut Vec<Record>,
     ) -> io::Result<Step> {
         let mut idle = true;
-        loop {
+        let is_end = loop {
             if self.skip_hole(records)? {
                 return Ok(Step::More);
             }
@@ -284,7 +284,8 @@ impl Followed {
                 self.stands.take_if(|stands| stands.offset <= self.print.offset);
             }
             if chunk.is_empty() {
-                break;
+                // What says that it holds more than can be read of it (a file of /sys) has its end here.
+                break left > 0 && *share > 0;
             }
             idle = false;
             match &mut self.raw {
@@ -293,8 +294,8 @@ impl Followed {
             }
             self.print.add(&chunk);
             *share -= chunk.len();
-        }
-        if self.file.metadata()?.len() > self.print.offset {
+        };
+        if !is_end && self.file.metadata()?.len() > self.print.offset {
             return Ok(Step::More);
         }
         if !idle || self.grew.is_none() {
@@ -419,7 +420,9 @@ impl Followed {
         if let Some(known) = self.cursor.as_ref().filter(|known| known.at == at && self.id == known.id()) {
             return Ok(known.clone());
         }
-        let cursor = Cursor::of(self.name.clone(), self.id, &mut self.file, at)?;
+        // What was rotated away before it was found is known by the name of its log.
+        let name = if self.is_copy { self.name.clone() } else { name_of(&self.followed_as) };
+        let cursor = Cursor::of(name, self.id, &mut self.file, at)?;
         self.cursor = Some(cursor.clone());
         Ok(cursor)
     }

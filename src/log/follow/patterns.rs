@@ -16,9 +16,13 @@ const PACKED: [&str; 6] = ["gz", "bz2", "xz", "zst", "zip", "7z"];
 pub struct Patterns(Vec<PathBuf>);
 
 impl Patterns {
-    /// Of these paths.
+    /// Of these paths. In the folder where this process is `./NAME` is `NAME`: a file has one path.
     pub fn new<P: AsRef<Path>>(patterns: &[P]) -> Self {
-        Self(patterns.iter().map(|p| p.as_ref().to_owned()).collect())
+        let without_dot = |path: &Path| match path.strip_prefix(".") {
+            Ok(rest) if !rest.as_os_str().is_empty() => rest.to_owned(),
+            _ => path.to_owned(),
+        };
+        Self(patterns.iter().map(|pattern| without_dot(pattern.as_ref())).collect())
     }
 
     /// The names without `*`.
@@ -50,15 +54,12 @@ impl Patterns {
         let (mut paths, mut problems) = (Vec::new(), Vec::new());
         for pattern in &self.0 {
             let name = pattern.file_name().map(|n| n.to_string_lossy().into_owned()).unwrap_or_default();
-            let folder = match pattern.parent() {
-                Some(folder) if !folder.as_os_str().is_empty() => folder,
-                _ => Path::new("."),
-            };
+            let folder = pattern.parent().unwrap_or(Path::new(""));
             if folder.to_string_lossy().contains('*') {
                 problems
                     .push((pattern.clone(), "only the name of the file may hold *, not a folder".to_owned()));
             } else if name.contains('*') {
-                match names_in(folder, |n| wildcard(&name, n) && !is_packed(n)) {
+                match names_in(listed(folder), |n| wildcard(&name, n) && !is_packed(n)) {
                     Ok((names, all)) => {
                         paths.extend(names.into_iter().map(|n| folder.join(n)));
                         if !all {
@@ -108,8 +109,7 @@ pub fn rotated(path: &Path) -> Vec<PathBuf> {
             || rest == format!("{ending}.old")
             || !number.is_empty() && number.chars().all(|c| c.is_ascii_digit() || c == '-' || c == '.')
     };
-    let listed = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
-    let names = names_in(listed, is_rotated).unwrap_or_default().0;
+    let names = names_in(listed(folder), is_rotated).unwrap_or_default().0;
     let mut found: Vec<PathBuf> = names.into_iter().map(|name| folder.join(name)).collect();
     let changed = |path: &PathBuf| std::fs::metadata(path).and_then(|meta| meta.modified()).ok();
     found.sort_by_cached_key(|path| (changed(path), path.clone()));
@@ -144,14 +144,20 @@ fn begins((stems, lengths): &(HashSet<String>, BTreeSet<usize>), name: &str) -> 
 pub fn beginning_with(stems: &Stems) -> (Vec<PathBuf>, Vec<PathBuf>) {
     let (mut found, mut full) = (Vec::new(), Vec::new());
     for (folder, stems) in &stems.0 {
-        let listed: &Path = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
-        let Ok((names, all)) = names_in(listed, |n| !is_packed(n) && begins(stems, n)) else { continue };
+        let Ok((names, all)) = names_in(listed(folder), |n| !is_packed(n) && begins(stems, n)) else {
+            continue;
+        };
         found.extend(names.into_iter().map(|n| folder.join(n)));
         if !all {
             full.push(folder.to_owned());
         }
     }
     (found, full)
+}
+
+/// A folder, as it can be listed: that of a mere name is the one where this process is.
+pub fn listed(folder: &Path) -> &Path {
+    if folder.as_os_str().is_empty() { Path::new(".") } else { folder }
 }
 
 /// The names of files that are wanted, in order; and whether these are all.
@@ -175,4 +181,22 @@ fn names_in(folder: &Path, is_wanted: impl Fn(&str) -> bool) -> std::io::Result<
 /// Whether its name says that it is packed.
 pub fn is_packed(name: &str) -> bool {
     Path::new(name).extension().is_some_and(|e| PACKED.contains(&e.to_string_lossy().to_lowercase().as_str()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_found_where_this_process_is_has_one_path_and_is_named() {
+        // Cargo runs tests in the folder of the package, which has files.
+        let found = Patterns::new(&["*"]).paths().0;
+        assert!(found.iter().any(|path| path == Path::new("Cargo.toml")), "{found:?}");
+        for pattern in ["*", "./*"] {
+            let patterns = Patterns::new(&[pattern, "./Cargo.toml", "Cargo.toml"]);
+            let (paths, problems) = patterns.paths();
+            assert_eq!((&paths, problems.len(), patterns.folders().len()), (&found, 0, 1), "{pattern}");
+            assert!(paths.iter().all(|path| patterns.name(path)), "{pattern}");
+        }
+    }
 }

@@ -2,17 +2,18 @@
 //! read to its end first; what cannot be found any more is told as missing.
 
 use super::cursor::Cursor;
-use super::one::Followed;
+use super::one::{self, Followed};
 use super::patterns::{Patterns, is_packed, rotated, siblings};
 use super::{Event, Follower, GRACE, MOST_FILES, RECOGNISABLE};
 use crate::host::tail::{self, FileId};
 use crate::log::Zoned;
+use crate::text::SafeText;
 use std::fs::File;
 use std::path::{Path, PathBuf};
 
 impl Follower {
-    /// Follows the files that `patterns` name from these places on: nothing is told twice, and what may be missing is told as
-    /// [`Event::Truncated`]. Files without a place are new. Nothing fails here.
+    /// Follows the files that `patterns` name from these places on, that which was told last at the end: nothing is told twice,
+    /// and what may be missing is told as [`Event::Truncated`]. Files without a place are new. Nothing fails here.
     pub fn resume<P: AsRef<Path>>(patterns: &[P], zone: Zoned, cursors: &[Cursor]) -> Follower {
         let mut follower = Follower::of_nothing(Patterns::new(patterns), zone);
         let paths = follower.candidates().0;
@@ -36,6 +37,7 @@ impl Follower {
                 None => others.push((path, file, id)),
             }
         }
+        let current: Vec<_> = same.iter().map(|(path, _, id, _)| (one::name_of(path), *id)).collect();
         follower.read_rotated(&paths, &mut left, &same);
         for (path, file, id, at) in same {
             follower.go_on_at(&path, file, id, at);
@@ -49,13 +51,26 @@ impl Follower {
             let at = take(&mut left, recognised).map_or(0, |cursor| cursor.at);
             follower.go_on_at(&path, file, id, at);
         }
-        // Of what held nothing, nothing is missing.
-        for cursor in left.into_iter().filter(|cursor| cursor.at > 0) {
-            follower.queue.push_back(Event::Truncated { file: cursor.file, copy: None });
+        let is_missing = |cursor: &Cursor| {
+            // Of what held nothing, nothing is missing.
+            cursor.at > 0 && !(follower.is_one_log(cursor) && was_read(cursor, cursors, &current))
+        };
+        let mut missing: Vec<SafeText> = Vec::new();
+        for cursor in left.into_iter().filter(is_missing) {
+            if !missing.contains(&cursor.file) {
+                missing.push(cursor.file);
+            }
         }
+        follower.queue.extend(missing.into_iter().map(|file| Event::Truncated { file, copy: None }));
         follower.beside = follower.beside().into_iter().map(|(id, _)| id).collect();
         follower.behind = true;
         follower
+    }
+
+    /// Whether no two of the files that may be followed have the name that this cursor knows its file by.
+    fn is_one_log(&self, cursor: &Cursor) -> bool {
+        let folders = self.patterns.folders();
+        folders.iter().filter(|folder| self.patterns.name(&folder.join(cursor.file.as_str()))).count() < 2
     }
 
     /// Goes on in the files that stand where rotation puts them, and reads those that came and went since.
@@ -74,8 +89,11 @@ impl Follower {
                 continue;
             };
             let known = paths.iter().find(|path| path.file_name().map(Path::new) == Some(name)).cloned();
+            let is_rotated = known.is_none();
             let path = known.or_else(|| folders.first().map(|folder| folder.join(name)));
-            let beside = path.as_deref().map(siblings).unwrap_or_default();
+            let mut beside = path.as_deref().map(siblings).unwrap_or_default();
+            // What was rotated before it was seen has no other name than where it stands.
+            beside.extend(path.clone().filter(|_| is_rotated));
             let mut holds = None;
             for sibling in beside {
                 let Ok((mut file, id)) = tail::open(&sibling) else { continue };
@@ -101,7 +119,9 @@ impl Follower {
                 // Whoever copied it and cut it lost what was written between the two, if anything was.
                 last.copy_of = Some(cursor.file);
             }
-            gone_on.push((path, sibling));
+            if path != sibling {
+                gone_on.push((path, sibling));
+            }
         }
         for (path, sibling) in gone_on {
             // Those that were written to later, or at the same tick of the file system's clock.
@@ -146,6 +166,13 @@ impl Follower {
             followed_as.clone_into(&mut last.followed_as);
         }
     }
+}
+
+/// Whether a file that is gone was read to its end: another one has its name now, of which something was given out later.
+fn was_read(gone: &Cursor, cursors: &[Cursor], current: &[(SafeText, FileId)]) -> bool {
+    let later = cursors.iter().skip_while(|cursor| *cursor != gone).skip(1);
+    let mut others = later.filter(|other| other.file == gone.file && other.at > 0);
+    others.any(|other| current.iter().any(|(name, id)| *name == other.file && *id == other.id()))
 }
 
 fn take(from: &mut Vec<Cursor>, is_it: impl FnMut(&Cursor) -> bool) -> Option<Cursor> {

@@ -33,24 +33,32 @@ fn append_records(path: &Path, numbers: std::ops::Range<usize>) {
     append(path, &numbers.map(record).collect::<String>());
 }
 
-/// What polling tells until nothing is left, in words: `7` for record 7, `R` for rotated, `T` for truncated, `C` where a copy was found.
+/// An event in a word: `7` for record 7, `R` for rotated, `T` for truncated, `C` where a copy was found.
+fn word(event: Event) -> String {
+    match event {
+        Event::Record(r) => r.full_text().trim_start_matches("record ").to_owned(),
+        Event::Batch(batch) => format!("{batch:?}"),
+        Event::Rotated { .. } => "R".to_owned(),
+        Event::Truncated { copy: None, .. } => "T".to_owned(),
+        Event::Truncated { .. } => "C".to_owned(),
+        Event::Problem { file, message } => format!("P {file} {message}"),
+    }
+}
+
+/// What polling tells until nothing is left.
 fn told(follower: &mut Follower) -> Vec<String> {
     let mut told = Vec::new();
     loop {
-        for event in follower.look() {
-            told.push(match event {
-                Event::Record(r) => r.full_text().trim_start_matches("record ").to_owned(),
-                Event::Batch(batch) => format!("{batch:?}"),
-                Event::Rotated { .. } => "R".to_owned(),
-                Event::Truncated { copy: None, .. } => "T".to_owned(),
-                Event::Truncated { .. } => "C".to_owned(),
-                Event::Problem { file, message } => format!("P {file} {message}"),
-            });
-        }
+        told.extend(follower.look().into_iter().map(word));
         if !follower.behind() {
             return told;
         }
     }
+}
+
+/// Numbers of records, in words.
+fn numbers(of: std::ops::Range<usize>) -> Vec<String> {
+    of.map(|n| n.to_string()).collect()
 }
 
 struct Fixture {

@@ -1,6 +1,6 @@
 //! Another user of the machine makes, links, cuts, fills and replaces whatever stands where the log does, and beside it.
 
-use super::{Fixture, append, append_records, record, told};
+use super::{Fixture, append, append_records, record, told, word};
 use crate::log::follow::Follower;
 #[cfg(unix)]
 use crate::log::tests::west;
@@ -60,6 +60,30 @@ fn a_file_that_says_that_it_is_empty_and_has_no_end_is_not_read() {
     }
 }
 
+#[cfg(target_os = "linux")]
+#[test]
+fn a_file_that_says_that_it_holds_more_than_it_does_is_not_read_again_and_again() {
+    let cpus = std::path::Path::new("/sys/devices/system/cpu/possible");
+    let says = cpus.metadata().map_or(0, |meta| meta.len());
+    let holds = fs::read_to_string(cpus).unwrap_or_default();
+    if holds.is_empty() || says <= holds.len() as u64 {
+        return crate::skipped("no file here says that it holds more than it does");
+    }
+    let f = Fixture::new();
+    std::os::unix::fs::symlink(cpus, &f.log).unwrap();
+    let mut follower = f.follow(usize::MAX);
+    let mut all = Vec::new();
+    for _ in 0..3 {
+        all.extend(follower.look().into_iter().map(word));
+        assert!(!follower.behind(), "it looks for what is not there without a rest");
+    }
+    assert_eq!(all, [holds.trim_end()]);
+    let mut follower = f.follow(0);
+    for _ in 0..3 {
+        assert!(follower.look().is_empty() && !follower.behind());
+    }
+}
+
 #[test]
 fn a_terabyte_of_nothing_is_passed_at_once() {
     // Where nothing stood before, and behind what was read.
@@ -86,6 +110,31 @@ fn a_terabyte_of_nothing_is_passed_at_once() {
         let mut rest = told(&mut follower);
         rest.extend(told(&mut follower));
         assert_eq!(rest, ["7"], "{lines}");
+    }
+}
+
+/// A hole that half a line stands before ends a look, also where nothing was read before it. What was written under the name
+/// afterwards is newer than what is behind it.
+#[test]
+fn what_is_behind_a_hole_comes_before_what_follows_the_file() {
+    for seen in [false, true] {
+        let f = Fixture::new();
+        append(&f.log, "");
+        let mut follower = f.follow(0);
+        assert!(told(&mut follower).is_empty());
+        let mut file = OpenOptions::new().append(true).open(&f.log).unwrap();
+        file.write_all(b"half a line").unwrap();
+        file.set_len(4096).unwrap();
+        if seen {
+            assert!(told(&mut follower).is_empty());
+        }
+        file.set_len(64 << 20).unwrap();
+        file.write_all(record(7).as_bytes()).unwrap();
+        fs::rename(&f.log, f.beside("PACMAN.LOG.1")).unwrap();
+        append_records(&f.log, 8..9);
+        let all = told(&mut follower);
+        let words: Vec<_> = all.iter().map(|told| told.trim_end_matches('\0')).collect();
+        assert_eq!(words, ["half a line", "7", "R", "8"], "{seen}");
     }
 }
 

@@ -1,6 +1,6 @@
 //! A follower that goes on where another one was cut off.
 
-use super::{Fixture, append, append_records, record, told};
+use super::{Fixture, append, append_records, numbers, record, told};
 use crate::log::follow::{Cursor, Follower};
 use crate::log::tests::west;
 use std::fs;
@@ -27,10 +27,6 @@ fn read_up_to(records: usize) -> (Fixture, Vec<Cursor>) {
     let cursors = follower.cursors();
     assert_eq!(cursors.len(), 1);
     (f, cursors)
-}
-
-fn numbers(of: std::ops::Range<usize>) -> Vec<String> {
-    of.map(|n| n.to_string()).collect()
 }
 
 #[test]
@@ -110,6 +106,51 @@ fn what_cannot_be_found_any_more_is_told_as_missing() {
     fs::write(&f.log, &whole[..whole.len() / 2]).unwrap();
     let told = resumed(&f, &cursors);
     assert_eq!(told[0], "T", "its end was cut off: {told:?}");
+}
+
+/// It has no other name than that which rotation gave it.
+#[test]
+fn what_was_rotated_before_it_was_seen_is_not_told_again_nor_said_to_be_missing() {
+    let (f, _) = read_up_to(5);
+    let mut follower = f.follow(0);
+    assert!(told(&mut follower).is_empty());
+    fs::rename(&f.log, f.beside("PACMAN.LOG.2")).unwrap();
+    append_records(&f.log, 5..7);
+    fs::rename(&f.log, f.beside("PACMAN.LOG.1")).unwrap();
+    append_records(&f.log, 7..9);
+    assert_eq!(told(&mut follower), ["R", "5", "6", "7", "8"]);
+    let cursors = follower.cursors();
+    assert_eq!((cursors.len(), resumed(&f, &cursors)), (3, Vec::new()));
+}
+
+/// A connection that is cut long after a rotation: whoever asks again knows of more files than there are.
+#[test]
+fn of_what_was_read_to_its_end_before_it_was_deleted_nothing_is_missing() {
+    let (f, before) = read_up_to(20);
+    fs::rename(&f.log, f.beside("PACMAN.LOG.1")).unwrap();
+    append_records(&f.log, 20..25);
+    let mut follower = Follower::resume(&[&f.log], west(0), &before);
+    assert_eq!(told(&mut follower).last().unwrap(), "24");
+    let [old, new] = <[Cursor; 2]>::try_from(follower.cursors()).unwrap();
+    assert!(resumed(&f, &[old.clone(), new.clone()]).is_empty(), "it is still there");
+    fs::remove_file(f.beside("PACMAN.LOG.1")).unwrap();
+    append_records(&f.log, 25..26);
+    let both = [old.clone(), new.clone()];
+    assert_eq!(resumed(&f, &both), ["25"]);
+    // Something came to the old one later, of which there may be more.
+    assert_eq!(resumed(&f, &[new.clone(), old.clone()]), ["T", "25"]);
+    // Nothing was told of the new one yet.
+    let begun = Follower::resume(&[&f.log], west(0), &[]).cursors().pop().unwrap();
+    let all = resumed(&f, &[old, begun]);
+    assert_eq!((all[0].as_str(), &all[1..]), ("T", &numbers(20..26)[..]));
+    // Where two logs have the name, it may have been the other one.
+    let other = f.beside("other");
+    fs::create_dir(&other).unwrap();
+    let mut follower = Follower::resume(&[&f.log, &other.join("PACMAN.LOG")], west(0), &both);
+    assert_eq!(told(&mut follower), ["T", "25"]);
+    // It is the new one that is gone: one gap, however many files are.
+    fs::write(&f.log, record(30)).unwrap();
+    assert_eq!(resumed(&f, &both), ["T", "30"]);
 }
 
 #[test]

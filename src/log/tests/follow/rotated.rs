@@ -1,6 +1,6 @@
 //! Files that are renamed, copied, cut, rewritten, deleted and made again while they are followed.
 
-use super::{Fixture, append, append_records, record, told};
+use super::{Fixture, append, append_records, numbers, record, told, word};
 use crate::log::follow::{Event, Follower, rotated};
 use crate::log::tests::{at, west};
 use std::fs::{self, OpenOptions};
@@ -53,7 +53,7 @@ fn a_log_that_is_copied_to_the_same_name_again_and_again_is_told_once() {
             all.extend(told(&mut follower));
         }
         all.retain(|told| told != "C");
-        assert_eq!(all, (0..50).map(|n| n.to_string()).collect::<Vec<_>>(), "{look}");
+        assert_eq!(all, numbers(0..50), "{look}");
     }
 }
 
@@ -76,7 +76,7 @@ fn a_chain_of_renamed_files_is_told_once() {
     }
     all.extend(told(&mut follower));
     all.retain(|word| word != "R");
-    assert_eq!(all, (0..50).map(|n| n.to_string()).collect::<Vec<_>>());
+    assert_eq!(all, numbers(0..50));
 }
 
 #[test]
@@ -94,7 +94,7 @@ fn copying_and_truncating_loses_nothing_where_the_copy_is_beside_it() {
             let mut got = told(&mut follower);
             let at = got.iter().position(|w| w == "C").unwrap();
             got.remove(at);
-            assert_eq!(got, (10..30).map(|n| n.to_string()).collect::<Vec<_>>(), "{name} {all}");
+            assert_eq!(got, numbers(10..30), "{name} {all}");
             assert!(told(&mut follower).is_empty());
             append_records(&f.log, 30..31);
             assert_eq!(told(&mut follower), ["30"]);
@@ -140,14 +140,14 @@ fn a_copy_that_is_written_over_before_the_log_was_looked_at_again_is_told_once()
         }
         append_records(&f.log, 10..20);
         copy();
-        assert_eq!(told(&mut follower), (10..20).map(|n| n.to_string()).collect::<Vec<_>>(), "{looks}");
+        assert_eq!(told(&mut follower), numbers(10..20), "{looks}");
         // The same between two looks: what was between them is gone with the copy, which is said once.
         fs::write(&f.log, "").unwrap();
         append_records(&f.log, 20..30);
         copy();
         let mut got = told(&mut follower);
         assert_eq!(got.remove(0), "T", "{looks}");
-        assert_eq!(got, (20..30).map(|n| n.to_string()).collect::<Vec<_>>(), "{looks}");
+        assert_eq!(got, numbers(20..30), "{looks}");
     }
 }
 
@@ -174,7 +174,7 @@ fn rewriting_at_the_same_size_or_longer_is_noticed() {
         // In place: the same inode, never shorter at any time that a poll could see.
         OpenOptions::new().write(true).open(&f.log).unwrap().write_all(text.as_bytes()).unwrap();
         let mut want = vec!["T".to_owned()];
-        want.extend((20..30 + more).map(|n| n.to_string()));
+        want.extend(numbers(20..30 + more));
         assert_eq!(told(&mut follower), want);
     }
 }
@@ -269,13 +269,8 @@ fn a_writer_that_rotates_while_it_is_followed_loses_and_doubles_nothing() {
         let done = std::sync::atomic::AtomicBool::new(false);
         let mut got: Vec<usize> = Vec::new();
         let mut take = |events: Vec<Event>| {
-            for event in events {
-                match event {
-                    Event::Record(r) => got.push(r.full_text().parse().unwrap()),
-                    Event::Rotated { .. } => {}
-                    other => panic!("{other:?}"),
-                }
-            }
+            let words = events.into_iter().map(word).filter(|word| word != "R");
+            got.extend(words.map(|word| word.parse::<usize>().unwrap()));
         };
         std::thread::scope(|scope| {
             let (done, dir) = (&done, f.log.parent().unwrap());
@@ -371,29 +366,33 @@ fn a_writer_that_never_hears_of_the_rotation_is_followed_as_long_as_it_writes() 
 /// More of it than one look reads, by a reader who is held up for longer than a file without a name is waited for.
 #[test]
 fn a_renamed_log_is_read_to_its_end_however_late() {
-    let f = Fixture::new();
-    append(&f.log, "");
-    let mut follower = f.follow(0);
-    assert!(told(&mut follower).is_empty());
-    append_records(&f.log, 0..15_000);
-    fs::rename(&f.log, f.beside("PACMAN.LOG.1")).unwrap();
-    let (mut now, mut got) = (Duration::from_secs(60), Vec::new());
-    loop {
-        for event in follower.poll(now) {
-            match event {
-                Event::Record(record) => got.push(record.full_text()),
-                Event::Rotated { .. } => got.push("R".to_owned()),
-                other => panic!("{other:?}"),
+    // Alone, and with one behind it that is renamed as well while it waits for its turn.
+    for second in [0..0, 15_000..15_010] {
+        let f = Fixture::new();
+        append(&f.log, "");
+        let mut follower = f.follow(0);
+        assert!(told(&mut follower).is_empty());
+        append_records(&f.log, 0..15_000);
+        fs::rename(&f.log, f.beside("PACMAN.LOG.1")).unwrap();
+        append_records(&f.log, second.clone());
+        let (mut now, mut got) = (Duration::from_secs(60), Vec::new());
+        loop {
+            got.extend(follower.poll(now).into_iter().map(word));
+            if !follower.behind() {
+                break;
             }
+            if f.log.exists() {
+                fs::rename(&f.log, f.beside("PACMAN.LOG.2")).unwrap();
+            }
+            now += Duration::from_secs(40);
         }
-        if !follower.behind() {
-            break;
+        let mut want = Vec::new();
+        for numbers in [0..15_000, second].into_iter().filter(|numbers| !numbers.is_empty()) {
+            want.extend(super::numbers(numbers));
+            want.push("R".to_owned());
         }
-        now += Duration::from_secs(40);
+        assert!(got == want, "{} of {}, the last of them {:?}", got.len(), want.len(), got.last());
     }
-    let mut want: Vec<String> = (0..15_000).map(|n| format!("record {n}")).collect();
-    want.push("R".to_owned());
-    assert!(got == want, "{} of {}, the last of them {:?}", got.len(), want.len(), got.last());
 }
 
 #[test]
@@ -408,19 +407,13 @@ fn what_follows_a_renamed_log_waits_until_that_is_read_to_its_end() {
         append_records(&f.log, 0..10_000);
         fs::rename(&f.log, f.beside("PACMAN.LOG.1")).unwrap();
         append_records(&f.log, 10_000..20_000);
-        let apart = |event| match event {
-            Event::Record(record) => vec![record.full_text()],
-            Event::Rotated { .. } => Vec::new(),
-            other => panic!("{other:?}"),
-        };
-        let mut got: Vec<String> = follower.look().into_iter().flat_map(apart).collect();
+        let mut got: Vec<String> = follower.look().into_iter().map(word).collect();
         assert!(follower.behind());
         fs::rename(&f.log, f.beside("PACMAN.LOG.2")).unwrap();
         append_records(&f.log, 20_000..20_010);
-        while follower.behind() {
-            got.extend(follower.look().into_iter().flat_map(apart));
-        }
-        let want: Vec<String> = (0..20_010).map(|n| format!("record {n}")).collect();
+        got.extend(told(&mut follower));
+        got.retain(|word| word != "R");
+        let want = numbers(0..20_010);
         let other = got.iter().zip(&want).find(|(got, want)| got != want);
         assert!(got == want, "{all}: {} of {}, the first that differs: {other:?}", got.len(), want.len());
     }
@@ -446,7 +439,7 @@ fn what_is_cut_while_it_waits_is_said_or_read_in_its_copy() {
         let mut rest = told(&mut follower);
         rest.extend(told(&mut follower));
         let rotated = rest.iter().position(|told| told == "R").unwrap();
-        let mut want: Vec<String> = (10_000..10_010).map(|n| n.to_string()).collect();
+        let mut want = numbers(10_000..10_010);
         want.push("C".to_owned());
         if !copied {
             want = vec!["T".to_owned()];
