@@ -116,7 +116,8 @@ impl Site {
         Self::bare_in(&std::env::temp_dir(), extra)
     }
 
-    fn bare_in(parent: &Path, extra: &str) -> Self {
+    /// As [`Site::bare`], in a folder of this folder.
+    pub fn bare_in(parent: &Path, extra: &str) -> Self {
         let dir = tempfile::Builder::new().prefix("pcm-test-").tempdir_in(parent).unwrap();
         let site = Self { dir, serial: 0, bus: None };
         for folder in ["pcmins.box", "packages", "jobs", "machines", "despoolr.box"] {

@@ -54,6 +54,11 @@ impl Ground {
         Self { site: Site::with_config_in(memory(), config) }
     }
 
+    /// As [`Ground::new`], before `pcm init`.
+    pub fn bare(config: &str) -> Self {
+        Self { site: Site::bare_in(memory(), config) }
+    }
+
     /// With this many requests that are due, each of which runs this script. `%ran%` in it says so to the witness.
     pub fn due(config: &str, requests: usize, script: &str) -> Self {
         let mut ground = Self::new(config);

@@ -12,6 +12,7 @@
 //! | `PCM_HARNESS_KILLS=n` | random `kill -9` | 60 | 2,000 |
 //! | `PCM_HARNESS_DUE=n` | requests that are due at once while it is killed | 60 | 500 |
 //! | `PCM_HARNESS_DUE_KILLS=n` | random `kill -9` among them | 20 | 300 |
+//! | `PCM_HARNESS_FOLDS=n` | system calls at which a service dies that folds old details | 12 | all, about 70 |
 //! | `PCM_HARNESS_SEED=n` | another sample | 1 | 1 |
 //! | `PCM_HARNESS_THREADS=n` | points at once | 3 | 3 |
 //! | `PCM_HARNESS_ONLY=text` | only points whose name contains it, `executor:fcntl` | | |
@@ -27,6 +28,7 @@
 
 use crate::common::{self, pty};
 
+mod folding;
 mod ground;
 mod keeper;
 mod knobs;
