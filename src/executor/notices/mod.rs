@@ -212,7 +212,10 @@ pub struct Failed {
 impl Queue {
     /// As it was kept. What cannot be read was never kept.
     pub fn kept(bytes: &[u8]) -> Queue {
-        serde_json::from_slice(bytes).unwrap_or_default()
+        let queue: Queue = serde_json::from_slice(bytes).unwrap_or_default();
+        // The version before kept the words of the command, which may be secrets: they go also where nobody is told any more.
+        let has_words = memchr::memmem::find(bytes, b"\"command\":").is_some();
+        Queue { changed: has_words, ..queue }
     }
 
     /// What has to be kept, if it changed since this was last asked.
@@ -293,7 +296,6 @@ impl Queue {
         }
         // A queue of the version before does not say which command failed.
         let is_first = self.command_sha256.is_empty() && self.fault.is_none();
-        // Kept at once: what the version before kept has the words.
         (self.command_sha256, self.changed) = (called, true);
         if !is_first {
             self.pending.iter_mut().for_each(|notice| notice.tries = 0);

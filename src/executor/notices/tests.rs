@@ -176,10 +176,17 @@ fn no_word_of_the_command_is_kept_and_each_of_them_counts() {
 }
 
 #[test]
-fn the_words_that_the_version_before_kept_are_gone_once_a_command_is_known() {
-    let mut queue = Queue::kept(br#"{"pending":[],"command":["/page","swordfish"]}"#);
+fn the_words_that_the_version_before_kept_are_gone_also_where_nobody_is_told_any_more() {
+    let before = br#"{"pending":[],"command":["/page","swordfish"]}"#;
+    let kept = |queue: &mut Queue| String::from_utf8(queue.changed_bytes().unwrap()).unwrap();
+    let bytes = kept(&mut Queue::kept(before));
+    assert!(
+        !bytes.contains("swordfish") && Queue::kept(bytes.as_bytes()).changed_bytes().is_none(),
+        "{bytes}"
+    );
+    let mut queue = Queue::kept(before);
     queue.call_by(&by("/page"));
-    let bytes = String::from_utf8(queue.changed_bytes().unwrap()).unwrap();
+    let bytes = kept(&mut queue);
     assert!(!bytes.contains("swordfish"), "{bytes}");
     // Written once, and not at each step or start.
     queue.call_by(&by("/page"));
