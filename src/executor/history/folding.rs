@@ -98,7 +98,7 @@ impl History {
         // The newest event, which is never folded, is the one that the mark names from here on: it is found there whatever
         // dies when, and a mark that names one of those that go would say that this is another history. And it says what is
         // folded and what is going to be: nobody who writes only the history folds anything else.
-        self.folds(&checkpoint.rows_sha256)?;
+        self.folds(folded.rows_sha256(), &checkpoint.rows_sha256)?;
         self.transition(now, |tx, events| {
             put_stretches(tx, &stretches)?;
             let mut delete = tx.prepare("DELETE FROM events WHERE seq = ?1")?;

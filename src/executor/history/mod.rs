@@ -367,11 +367,10 @@ impl History {
         self.write_mark()
     }
 
-    /// The mark says that this is going to be folded, too.
-    fn folds(&mut self, rows_sha256: &str) -> Result<()> {
-        let known = self.folded.clone();
-        self.folded.retain(|hash| hash != rows_sha256);
-        self.folded.push(rows_sha256.to_owned());
+    /// The mark says that this is going to be folded beside what is, and nothing of what was tried before.
+    fn folds(&mut self, is: Option<String>, rows_sha256: &str) -> Result<()> {
+        let folded = is.into_iter().chain([rows_sha256.to_owned()]).collect();
+        let known = std::mem::replace(&mut self.folded, folded);
         // Where it could not be written, nothing is folded.
         self.confirm_mark().inspect_err(|_| self.folded = known)
     }

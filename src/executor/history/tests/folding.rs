@@ -4,7 +4,7 @@ use super::held::{carry_out, step};
 use super::{Machine, at, ended, id, row};
 use crate::clock::Wall;
 use crate::decision::{Trail, TrailStep};
-use crate::executor::history::{AttemptRow, Connection, History, Noted, Walked, faults};
+use crate::executor::history::{AttemptRow, Connection, History, Mark, Noted, Walked, faults};
 use crate::executor::talk::view::AuditEntryDoc;
 use crate::terms::{Code, State};
 use chrono::TimeDelta;
@@ -276,6 +276,26 @@ fn where_the_mark_cannot_be_written_nothing_is_folded() {
     let refused = history.fold(day(1096), day(366), NOBODY);
     faults::set(None);
     assert!(refused.is_err() && *history.head() == head);
+}
+
+/// Each month something else is tried, and the mark is a short file.
+#[test]
+fn however_often_folding_fails_the_mark_names_what_is_folded_and_what_was_tried_last() {
+    let machine = three_years();
+    let mut history = machine.open().unwrap();
+    fold(&mut history, day(1096), day(100));
+    history
+        .db
+        .execute_batch("CREATE TRIGGER full BEFORE INSERT ON folded BEGIN SELECT RAISE(ABORT, 'full'); END")
+        .unwrap();
+    for n in 200..280 {
+        assert!(history.fold(day(1096), day(n), NOBODY).is_err());
+    }
+    assert_eq!(Mark::read(&machine.layout().mark()).unwrap().unwrap().folded.len(), 2);
+    history.db.execute_batch("DROP TRIGGER full").unwrap();
+    assert!(fold(&mut history, day(1096), day(366)).0 > 0);
+    drop(history);
+    assert!(machine.open().is_ok() && walked(&machine).first_bad.is_none());
 }
 
 /// On either side of a checkpoint, and the checkpoint itself.
