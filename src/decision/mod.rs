@@ -35,7 +35,7 @@ mod world;
 pub use decide::{NextUp, decide, decide_job, decide_one, due_in_order, next_instant, next_up, verdicts};
 pub use judge::{Allowed, Replace, allowed, judge, judge_hold, judge_install, judge_offers, leaving};
 pub use model::*;
-pub use outlook::{NextRuns, foretell, foretell_by, next_runs};
+pub use outlook::{NextRuns, foretell, next_runs};
 pub use restart::{RestartPlan, RestartState, RestartVerb, judge_restart, restart_plan};
 pub use retold::{Asked as Retelling, Blocked, Trail, TrailStep};
 pub use standstill::{Standstill, closed_for_long, hopeless, standstill};

@@ -41,13 +41,9 @@ pub fn next_runs(inputs: &Inputs) -> NextRuns {
     outlook(&Inputs { facts: &facts, ..*inputs }, RunTime::Usual)
 }
 
-/// Gives decisions of these inputs the times of their next runs.
-pub fn foretell(inputs: &Inputs, decisions: &mut [Decision]) {
-    foretell_by(inputs, decisions, || Arc::new(next_runs(inputs)));
-}
-
-/// The same by [`next_runs`] of these inputs that are known already, or are kept for who asks next; asked only where it matters.
-pub fn foretell_by(inputs: &Inputs, decisions: &mut [Decision], next_runs: impl FnOnce() -> Arc<NextRuns>) {
+/// Gives decisions of these inputs the times of their next runs: [`next_runs`] of these inputs, which may be known already, and
+/// are asked for only where it matters.
+pub fn foretell(inputs: &Inputs, decisions: &mut [Decision], next_runs: impl FnOnce() -> Arc<NextRuns>) {
     let comes = |d: &Decision| d.state == State::Countdown || (may_come(d) && !d.never);
     // Who asks for one that is over has no need of the others.
     if !decisions.iter().any(comes) {

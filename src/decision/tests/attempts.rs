@@ -131,7 +131,7 @@ fn apply(scene: &mut Scene, change: &Change) {
 fn said(scene: &Scene) -> impl PartialEq + std::fmt::Debug + use<> {
     let inputs = scene.inputs();
     let mut list = decide(&inputs);
-    foretell(&inputs, &mut list);
+    foretell(&inputs, &mut list, || Arc::new(next_runs(&inputs)));
     let next = next_up(&scene.history, &list);
     (list, next, next_runs(&inputs), restart_plan(&inputs))
 }

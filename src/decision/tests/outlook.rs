@@ -13,13 +13,14 @@ use crate::terms::*;
 use chrono::TimeDelta;
 use proptest::prelude::*;
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 type Pair = (Option<Wall>, Option<Wall>);
 
 fn foretold(scene: &Scene) -> Vec<Decision> {
     let mut decisions = decide(&scene.inputs());
-    foretell(&scene.inputs(), &mut decisions);
+    foretell(&scene.inputs(), &mut decisions, || Arc::new(next_runs(&scene.inputs())));
     decisions
 }
 
@@ -390,10 +391,10 @@ proptest! {
         let decisions = foretold(&scene);
         let until = now() + TimeDelta::days(9);
         let course = |scene: &Scene| simulate(&scene.inputs(), now(), until, &Assumptions::usual()).timelines;
-        let next_runs = next_runs(&scene.inputs());
+        let next_runs = Arc::new(next_runs(&scene.inputs()));
         let one = &decisions[usize::from(many.depends) % decisions.len()];
         let mut alone = [decide_one(&scene.inputs(), one.request_id.unwrap()).unwrap()];
-        foretell(&scene.inputs(), &mut alone);
+        foretell(&scene.inputs(), &mut alone, || Arc::clone(&next_runs));
         prop_assert_eq!((alone[0].next_run, alone[0].latest, &alone[0].why), (one.next_run, one.latest, &one.why));
         for (decision, timeline) in decisions.iter().zip(course(&scene)) {
             let said = decision.next_run.filter(|at| *at < until);

@@ -1,6 +1,7 @@
 //! Gate `trust` in mode `signed`: the publisher's key and those of the packages' signers.
 
 use super::super::model::*;
+use super::super::{foretell, next_runs};
 use super::gates::blocks;
 use super::scene::*;
 use crate::clock::When;
@@ -10,6 +11,7 @@ use crate::site::signed::published::{SignedBy, Vouched};
 use crate::site::signed::testing::list;
 use crate::terms::*;
 use chrono::TimeDelta;
+use std::sync::Arc;
 
 /// In mode `signed`: the publisher's and the package's key, which end after so many days, and the package's release.
 fn signed(publish: Option<i64>, package: Option<i64>, release: u64) -> Scene {
@@ -123,6 +125,6 @@ fn what_never_expires_does_not_expire_before_it_may_run_and_what_ends_first_is_s
 
 fn foretold(scene: &Scene) -> Decision {
     let mut decisions = vec![scene.decision()];
-    super::super::foretell(&scene.inputs(), &mut decisions);
+    foretell(&scene.inputs(), &mut decisions, || Arc::new(next_runs(&scene.inputs())));
     decisions.remove(0)
 }

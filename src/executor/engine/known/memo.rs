@@ -86,7 +86,7 @@ impl Known {
     /// Gives decisions of this instant the times of their next runs.
     pub(super) fn foretell(&self, now: Wall, decisions: &mut [Decision]) {
         self.with_inputs(now, |inputs| {
-            decision::foretell_by(inputs, decisions, || self.next_runs(now));
+            decision::foretell(inputs, decisions, || self.next_runs(now));
         });
     }
 
