@@ -5,7 +5,7 @@ use super::rollout::{id, phased, report};
 use super::rollout_view::on_the_job;
 use super::{command, text};
 use crate::common::pty::Terminal;
-use crate::common::{make_dir, wait_for};
+use crate::common::{install_script, make_dir, wait_for};
 use crate::e2e::small::Small;
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
@@ -33,8 +33,7 @@ fn site(dir: &Path, machines: usize) {
         fs::create_dir(dir.join(folder)).unwrap();
     }
     let script = dir.join("bin/ssh");
-    fs::write(&script, SSH.replace("DIR", dir.to_str().unwrap())).unwrap();
-    fs::set_permissions(&script, fs::Permissions::from_mode(0o755)).unwrap();
+    install_script(&script, &SSH.replace("DIR", dir.to_str().unwrap()));
 }
 
 fn host(dir: &Path, n: usize, does: &str) {

@@ -2,7 +2,7 @@
 
 use super::{command, text};
 #[cfg(unix)]
-use crate::common::pty::Terminal;
+use crate::common::{install_script, pty::Terminal};
 
 #[test]
 fn the_demo_runs_packages_and_leaves_nothing_behind() {
@@ -98,11 +98,9 @@ fn without_a_terminal_the_console_names_what_shows_the_same() {
 #[cfg(unix)]
 #[test]
 fn no_machine_of_the_demo_is_connected_to() {
-    use std::os::unix::fs::PermissionsExt as _;
     let dir = tempfile::tempdir().unwrap();
     let (ssh, called) = (dir.path().join("ssh"), dir.path().join("called"));
-    std::fs::write(&ssh, format!("#!/bin/sh\necho \"$*\" >> {}\nexit 255\n", called.display())).unwrap();
-    std::fs::set_permissions(&ssh, std::fs::Permissions::from_mode(0o755)).unwrap();
+    install_script(&ssh, &format!("#!/bin/sh\necho \"$*\" >> {}\nexit 255\n", called.display()));
     let mut start = command(dir.path(), &["demo", "--site"]);
     start.env("PCM_SSH", &ssh);
     let mut console = Terminal::start(&start, 100, 30);

@@ -2,7 +2,6 @@
 //! arguments; tests/ssh does the same with the real one.
 
 use super::common::*;
-use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
 use std::process::{Command, Output};
 
@@ -17,8 +16,7 @@ impl Client {
         let script = dir.path().join("the client");
         let text =
             format!("#!/bin/sh\nprintf '%s\\n' \"$@\" > '{}'\n{then}\n", dir.path().join("args").display());
-        std::fs::write(&script, text).unwrap();
-        std::fs::set_permissions(&script, PermissionsExt::from_mode(0o755)).unwrap();
+        install_script(&script, &text);
         Self { dir }
     }
 

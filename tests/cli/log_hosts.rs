@@ -5,7 +5,6 @@ use super::common::*;
 use serde_json::Value;
 use std::fs;
 use std::io::{Read, Write};
-use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 
@@ -34,8 +33,7 @@ impl Hosts {
             pcm = env!("CARGO_BIN_EXE_pcm")
         );
         let client = hosts.dir.path().join("client");
-        fs::write(&client, script).unwrap();
-        fs::set_permissions(&client, PermissionsExt::from_mode(0o755)).unwrap();
+        install_script(&client, &script);
         hosts
     }
 

@@ -476,6 +476,13 @@ pub fn install_program(to: &Path) {
     mode(to, 0o755);
 }
 
+/// A script that can be started at once, written by another process for the same reason.
+pub fn install_script(to: &Path, text: &str) {
+    let mut writer = Command::new("sh");
+    writer.args(["-c", "printf %s \"$2\" > \"$1\" && chmod 755 \"$1\"", "sh"]).arg(to).arg(text);
+    assert!(writer.status().unwrap().success(), "{}", to.display());
+}
+
 #[cfg(unix)]
 pub fn mode(path: &Path, mode: u32) {
     use std::os::unix::fs::PermissionsExt;

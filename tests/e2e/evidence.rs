@@ -326,8 +326,7 @@ fn from_afar(site: &Site, does: &str, args: &[&str]) -> Output {
     let script = format!(
         "#!/bin/sh\ncd '{folder}'\nwhile [ \"$1\" != -- ]; do shift; done\nshift\necho \"$*\" >> called\nshift\n{does}\n"
     );
-    fs::write(&client, script).unwrap();
-    mode(&client, 0o755);
+    install_script(&client, &script);
     let bin = Path::new(env!("CARGO_BIN_EXE_pcm")).parent().unwrap();
     let path = format!("{}:{}", bin.display(), std::env::var("PATH").unwrap_or_default());
     let mut pcm = site.command(&[&["--host", "web", "evidence"], args].concat());

@@ -161,11 +161,9 @@ fn the_programs_of_the_documentation_tell_what_they_are_told() {
     let at = |name: &str| folder.path().join(name);
     let read = |name: &str| std::fs::read_to_string(at(name)).unwrap();
 
-    write(&at("sendmail"), b"#!/bin/sh\necho \"$@\" > to; cat > mail\n");
-    mode(&at("sendmail"), 0o755);
+    install_script(&at("sendmail"), "#!/bin/sh\necho \"$@\" > to; cat > mail\n");
     // Who is not root can be nobody else.
-    write(&at("runuser"), b"#!/bin/sh\nshift 3\nexec \"$@\"\n");
-    mode(&at("runuser"), 0o755);
+    install_script(&at("runuser"), "#!/bin/sh\nshift 3\nexec \"$@\"\n");
     let endless = format!(
         "{{\"event\":\"failed\",\"host\":\"pc-17\",\"message\":\"{}\",\"count\":0,\"dropped\":{{}},\"events\":[]}}",
         "x".repeat(MOST)

@@ -3,7 +3,6 @@
 
 use super::common::*;
 use std::fs;
-use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
@@ -159,8 +158,7 @@ impl Program {
         program.restore();
         let newer =
             format!("#!/bin/sh\necho \"$*\" >>'{}'\nexec '{PCM}' \"$@\"\n", program.calls().display());
-        fs::write(program.newer(), newer).unwrap();
-        fs::set_permissions(program.newer(), fs::Permissions::from_mode(0o755)).unwrap();
+        install_script(&program.newer(), &newer);
         program
     }
 
@@ -183,7 +181,7 @@ impl Program {
 
     fn restore(&self) {
         if fs::hard_link(PCM, self.path()).is_err() {
-            fs::copy(PCM, self.path()).unwrap();
+            install_program(&self.path());
         }
     }
 }

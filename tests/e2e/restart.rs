@@ -8,8 +8,7 @@ use std::process::{Command, Output};
 fn site(lines: &str, exit: i32, change: impl FnOnce(Request) -> Request) -> Site {
     let mut site = Site::bare("");
     let command = site.path("restart-me");
-    write(&command, format!("#!/bin/sh\necho restarted >> '{}'\n", site.witness().display()).as_bytes());
-    mode(&command, 0o755);
+    install_script(&command, &format!("#!/bin/sh\necho restarted >> '{}'\n", site.witness().display()));
     let config = std::fs::read_to_string(site.config()).unwrap();
     let config = format!("{config}\n[restart]\ncommand = [{:?}]\n{lines}\n", command.display().to_string());
     write(&site.config(), config.as_bytes());
@@ -216,8 +215,7 @@ fn never_while_a_package_runs_and_the_system_is_kept_up_meanwhile() {
 #[test]
 fn a_restart_that_fails_is_loud_and_stays_pending() {
     let site = site("allow = true\ncountdown = \"0s\"", 0, |r| r.set("restarts", "\"pcm\""));
-    write(&site.path("restart-me"), b"#!/bin/sh\necho not today >&2\nexit 1\n");
-    mode(&site.path("restart-me"), 0o755);
+    install_script(&site.path("restart-me"), "#!/bin/sh\necho not today >&2\nexit 1\n");
     let _service = site.service();
     site.wait_log("The restart could not be carried out: ");
     assert!(site.log().contains("not today"), "{}", site.log());

@@ -2,7 +2,10 @@
 //! signatures are made by OpenSSH's own ssh-keygen.
 
 use super::common::reports::{report_at, report_lines};
-use super::common::{Request, Service, Site, mode, now, seconds, skipped, stamp, text, wait_for, write};
+use super::common::{
+    Request, Service, Site, install_program, install_script, now, seconds, skipped, stamp, text, wait_for,
+    write,
+};
 use serde_json::Value;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -458,7 +461,7 @@ fn a_key_that_is_revoked_while_a_run_is_being_started_starts_nothing() {
     signed.publish(&[later], 3);
     // The service is started from a copy, in whose place comes one whose run hosts wait.
     let (real, copy) = (env!("CARGO_BIN_EXE_pcm"), signed.site.path("pcm"));
-    fs::copy(real, &copy).unwrap();
+    install_program(&copy);
     let mut service = Command::new(&copy);
     service.args(signed.site.command(&["service", "run"]).get_args()).env("TZ", "UTC");
     let child = service.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
@@ -474,8 +477,7 @@ fn a_key_that_is_revoked_while_a_run_is_being_started_starts_nothing() {
         go.display()
     );
     let slow = signed.site.path("pcm.new");
-    write(&slow, script.as_bytes());
-    mode(&slow, 0o755);
+    install_script(&slow, &script);
     fs::rename(&slow, &copy).unwrap();
     let mut run = signed.site.command(&["run", ID]);
     let mut run = run.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();

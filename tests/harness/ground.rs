@@ -5,7 +5,6 @@ use serde_json::Value;
 use std::collections::BTreeMap;
 use std::fs;
 use std::ops::{Deref, DerefMut};
-use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::OnceLock;
@@ -243,8 +242,7 @@ fn memory() -> &'static Path {
         let executes = || {
             let dir = tempfile::tempdir_in(memory).ok()?;
             let file = dir.path().join("try");
-            fs::write(&file, "#!/bin/sh\nexit 0\n").ok()?;
-            fs::set_permissions(&file, fs::Permissions::from_mode(0o755)).ok()?;
+            install_script(&file, "#!/bin/sh\nexit 0\n");
             Command::new(&file).status().ok().filter(|status| status.success())
         };
         if executes().is_some() { memory.to_owned() } else { std::env::temp_dir() }

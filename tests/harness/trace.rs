@@ -7,7 +7,6 @@ use super::ground::Ground;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::fs;
-use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::str::FromStr;
@@ -197,7 +196,7 @@ fn run_host(ground: &Ground, request: &str, options: &[String]) -> Result<Traced
     let bin = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).map_err(|e| e.to_string())?;
     let (pcm, wrapper) = (bin.path().join("pcm"), bin.path().join("wrapper"));
     if fs::hard_link(PCM, &pcm).is_err() {
-        fs::copy(PCM, &pcm).map_err(|e| e.to_string())?;
+        install_program(&pcm);
     }
     // -DDD: the run host stays the executor's child and leads its session; strace is no relation of it.
     let script = format!(
@@ -206,8 +205,7 @@ fn run_host(ground: &Ground, request: &str, options: &[String]) -> Result<Traced
         options.join(" "),
         ground.path("host.err").display()
     );
-    fs::write(&wrapper, script).map_err(|e| e.to_string())?;
-    fs::set_permissions(&wrapper, fs::Permissions::from_mode(0o755)).map_err(|e| e.to_string())?;
+    install_script(&wrapper, &script);
     let mut command = Command::new(&pcm);
     command.args(arguments(ground, &["run", request]));
     // The executor waits for its lock until the script has taken its executable's place.

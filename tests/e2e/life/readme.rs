@@ -37,7 +37,7 @@ fn upgraded_removed_and_changed_over_by_the_words_of_the_readme_nothing_runs_twi
     site.publish(&[Request::due("BP0000Y").set("content_sha256", format!("{hash:?}"))]);
     make_dir(&site.path("target"));
     make_dir(&site.path("target/release"));
-    std::fs::copy(env!("CARGO_BIN_EXE_pcm"), site.path("target/release/pcm")).unwrap();
+    install_program(&site.path("target/release/pcm"));
     let Some(machine) = Machine::of(site).map(Machine::with_systemd) else { return };
     let deb = deb::make(&machine.site.path(""), "0.1.0-1");
     let here = machine.site.path("").display().to_string();

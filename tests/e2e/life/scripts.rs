@@ -4,7 +4,6 @@ use super::by_hand;
 use super::common::*;
 use super::deb;
 use super::machine::Machine;
-use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -132,8 +131,7 @@ fn the_policy_of_the_system_says_whether_the_service_is_started_and_stopped() {
     let Some(machine) = Machine::new().map(Machine::with_systemd) else { return };
     let deb = deb::make(&machine.site.path(""), "0.1.0-1");
     let policy = machine.path("/usr/sbin/policy-rc.d");
-    std::fs::write(&policy, "#!/bin/sh\necho \"$*\" >>/run/policy\nexit 101\n").unwrap();
-    std::fs::set_permissions(&policy, std::fs::Permissions::from_mode(0o755)).unwrap();
+    install_script(&policy, "#!/bin/sh\necho \"$*\" >>/run/policy\nexit 101\n");
     machine.configure();
     let said = machine.install(&deb);
     assert!(said.contains("policy-rc.d returned 101"), "{said}");
@@ -271,8 +269,7 @@ fn what_the_build_is_told_is_found_from_where_it_is_called_and_what_has_grown_is
         ("cargo-generate-rpm", "[ -f target/packaging/man/pcm.1 ]; : >\"$last/played.rpm\""),
     ] {
         let file = tools.join(tool);
-        write(&file, format!("#!/bin/sh\nset -e\nfor last; do :; done\n{does}\n").as_bytes());
-        std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o755)).unwrap();
+        install_script(&file, &format!("#!/bin/sh\nset -e\nfor last; do :; done\n{does}\n"));
     }
     std::os::unix::fs::symlink(env!("CARGO_BIN_EXE_pcm"), dir.path().join("pcm")).unwrap();
     let path = format!("{}:{}", tools.display(), std::env::var("PATH").unwrap());

@@ -14,6 +14,7 @@ use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::process::CommandExt as _;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
+use std::time::Duration;
 
 pub fn ignore_hangups() {
     for signal in [libc::SIGHUP, libc::SIGINT, libc::SIGQUIT, libc::SIGTERM, libc::SIGPIPE] {
@@ -88,6 +89,20 @@ pub fn launch(spec: LaunchSpec, entrance: Option<&File>) -> io::Result<Child> {
             reset()?;
             Err(exec.run())
         });
+    }
+    spawn_when_written(&mut command)
+}
+
+/// A program that somebody still has open for writing is waited for, for some seconds. What was just written here is, for
+/// an instant, open in each process that another thread starts, until that executes its own program. The kernel refuses it
+/// before anything of it runs, so a second try starts nothing twice.
+fn spawn_when_written(command: &mut Command) -> io::Result<Child> {
+    const PAUSE: Duration = Duration::from_millis(50);
+    for _ in 0..100 {
+        match command.spawn() {
+            Err(e) if e.raw_os_error() == Some(libc::ETXTBSY) => std::thread::sleep(PAUSE),
+            started => return started,
+        }
     }
     command.spawn()
 }

@@ -189,6 +189,30 @@ fn a_file_without_a_known_format_is_refused_and_never_given_to_a_shell() {
     });
 }
 
+#[test]
+fn a_program_that_somebody_has_open_for_writing_starts_once_he_closed_it() {
+    alone("a_program_that_somebody_has_open_for_writing_starts_once_he_closed_it", || {
+        let dir = tempfile::tempdir().unwrap();
+        let program = executable(dir.path(), "setup", b"#!/bin/sh\necho it runs\n");
+        let open = std::fs::File::options().append(true).open(&program).unwrap();
+        let (started, starting) = std::sync::mpsc::channel();
+        let closer = std::thread::spawn(move || {
+            starting.recv().unwrap();
+            std::thread::sleep(Duration::from_millis(200));
+            drop(open);
+        });
+        let mut tree = Tree::own().unwrap();
+        let (reader, writer) = std::io::pipe().unwrap();
+        let begun = Instant::now();
+        started.send(()).unwrap();
+        let pid = tree.launch(LaunchSpec { program, ..sh("", writer) }).unwrap();
+        assert!(begun.elapsed() >= Duration::from_millis(150), "{:?}", begun.elapsed());
+        assert_eq!(std::io::read_to_string(reader).unwrap(), "it runs\n");
+        assert_eq!(wait_for(&mut tree, pid), Ended::Code(0));
+        closer.join().unwrap();
+    });
+}
+
 fn executable(dir: &Path, name: &str, content: &[u8]) -> PathBuf {
     use std::os::unix::fs::OpenOptionsExt as _;
     let path = dir.join(name);
