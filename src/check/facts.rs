@@ -38,6 +38,9 @@ pub(super) struct Facts {
     pub views: Views,
     /// A look at the shares; None without a machine or a share.
     pub look: Option<Result<Look, SafeText>>,
+    /// Who listens to the servers of its locations where the service is root: an account without rights, or nobody but root.
+    /// None: it is not root, or no location has a server that is talked to here.
+    pub listens: Option<Option<Account>>,
     /// The machine report; None as above.
     pub report: Option<Result<Reported, SafeText>>,
     /// What is in force under an index; else the instruction file: of the share, or else the held one.

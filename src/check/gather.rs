@@ -6,6 +6,7 @@ use super::in_force::{self, Sources};
 use super::probe::{self, Tried};
 use super::{ConfigRead, Subject, backup, publisher};
 use crate::clock::Zone;
+use crate::config::Config;
 use crate::error::{Exit, Failure};
 use crate::executor::ask::Ask;
 use crate::executor::client::Client;
@@ -104,6 +105,7 @@ pub(super) fn gather(subject: &Subject) -> Facts {
         platform: facts::platform(),
         host: facts::host_name(),
         run_as: config.run.run_as.as_deref().and_then(account::by_name),
+        listens: listens(config, owner.as_ref()),
         me,
         administrator,
         views,
@@ -288,6 +290,16 @@ pub(super) fn under_an_index(subject: &Subject, views: &Views, holds: bool) -> b
     let in_list = views.list.as_ref().is_ok_and(|list| list.of_index.index_issued.is_some());
     let in_status = views.status.as_ref().is_ok_and(|status| status.problems.iter().any(of_index));
     holds || in_list || in_status || store::is_there(&held)
+}
+
+/// Who listens to servers, as far as this process may know: an account that cannot be used is what the look says of it.
+fn listens(config: &Config, owner: Option<&Account>) -> Option<Option<Account>> {
+    let places = config.shares.iter().chain(&config.share.report);
+    let is_asked = cfg!(all(unix, feature = "remote")) && places.into_iter().any(|at| remote::is_remote(at));
+    if !is_asked || !account::is_administrator() || owner.is_none_or(|owner| owner.uid != Some(0)) {
+        return None;
+    }
+    account::without_rights(config.share.account.as_deref()).ok()
 }
 
 /// Such a machine takes no instruction file, whatever is there.

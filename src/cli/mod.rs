@@ -280,6 +280,9 @@ fn run(mut cli: Cli, out: Out) -> Result<Exit> {
     if let Some(Verb::ShareReader) = &cli.verb {
         return Ok(helper(crate::executor::share::job::main()));
     }
+    if let Some(Verb::ShareTalker) = &cli.verb {
+        return Ok(helper(crate::host::open::remote::talk()));
+    }
     match &cli.verb {
         Some(Verb::Completions { shell }) => return completions::print(*shell, &out),
         Some(Verb::Man { verb }) => return man::print(verb.as_deref(), &out),
@@ -444,6 +447,7 @@ fn carry_out(app: &App, verb: Verb) -> Result<Exit> {
         // Not reached: see `run`.
         Verb::RunHost { dir } => Ok(run_host(&dir)),
         Verb::ShareReader => Ok(helper(crate::executor::share::job::main())),
+        Verb::ShareTalker => Ok(helper(crate::host::open::remote::talk())),
         Verb::Completions { shell } => completions::print(shell, &app.out),
         Verb::Man { verb } => man::print(verb.as_deref(), &app.out),
         Verb::PackageFiles { dir, pages } => package_files::write(&dir, pages.as_deref()),

@@ -301,6 +301,9 @@ settings! {
         endpoint: Option<String> = None, some(server), like "\"https://s3.example.com\"";
         /// certificates that are believed beside those of the system
         ca_file: Option<PathBuf> = None, some(folder), like "\"/etc/pcm/ca.pem\"";
+        /// of s3:// and https:// locations, on Linux: the account that talks to the server where pcm is root; default: pcm-reader,
+        /// where there is one
+        account: Option<String> = None, some(nonempty), like "\"pcm-reader\"";
         /// content is copied no faster than this each second; 0: as fast as it can be
         bandwidth: u64 = 0, value(fields::size);
     }
@@ -410,6 +413,7 @@ impl Share {
             region: self.region.clone(),
             endpoint: self.endpoint.clone(),
             ca_file: self.ca_file.clone(),
+            account: self.account.clone(),
             timeout: self.timeout,
         }
     }

@@ -14,7 +14,7 @@ use std::time::Duration;
 const PATIENCE: Duration = Duration::from_secs(1);
 
 /// An account of this machine.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Account {
     /// As the system's name service spells it; the number where it has no name.
     pub name: SafeText,
@@ -50,6 +50,20 @@ pub fn own_name() -> SafeText {
 /// An account by its name.
 pub fn by_name(name: &str) -> Option<Account> {
     sys::account::by_name(name)
+}
+
+/// The account of the packages that reads what is behind URLs.
+pub const READER: &str = "pcm-reader";
+
+/// Whom a process of root's becomes before it listens to a server: the account of this name, or [`READER`] where none is named
+/// and this machine's own list of accounts has that one. None: nobody else, because this process is not root, there is no
+/// such account, or the system is Windows.
+///
+/// # Errors
+/// There is no account of the name, or it is root.
+#[cfg_attr(not(feature = "remote"), allow(dead_code, reason = "nobody is listened to"))]
+pub fn without_rights(named: Option<&str>) -> Result<Option<Account>, String> {
+    sys::account::without_rights(named)
 }
 
 /// An account by its number.

@@ -160,6 +160,16 @@ pub fn leave_no_core() {
     sys::process::leave_no_core();
 }
 
+/// This process becomes this account for good: it is in no other group, gets no right back by any program, writes no file and
+/// leaves no core. What is open stays open.
+///
+/// # Errors
+/// It may not become that one, or keeps a right. It is then to end.
+#[cfg_attr(not(feature = "remote"), allow(dead_code, reason = "nobody is listened to"))]
+pub fn give_up_rights(account: &Account) -> io::Result<()> {
+    sys::process::give_up_rights(account)
+}
+
 /// Everything that descends from the calling process, wherever it went: it becomes the parent of what loses its own.
 /// One per process; it reaps every child of the process, so nothing else in it may wait for children.
 #[derive(Debug)]

@@ -124,7 +124,13 @@ impl Publisher {
         let config = config.replace(&format!("[{:?}]", site.share()), &format!("{locations:?}"));
         // The section of trust is the last one.
         let own = format!("host_key = {:?}\n", self.path(&format!("keys/host{n}")));
-        write(&site.config(), format!("{config}{own}\n[share]\n{share}").as_bytes());
+        // Where pcm is root, whoever talks to a server has no rights.
+        let talks = if locations.iter().any(|at| at.contains("://")) && !share.contains("account = ") {
+            "account = \"nobody\"\n"
+        } else {
+            ""
+        };
+        write(&site.config(), format!("{config}{own}\n[share]\n{talks}{share}").as_bytes());
         Machine { site }
     }
 

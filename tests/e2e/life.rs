@@ -62,6 +62,9 @@ fn a_life(machine: &Machine, trust: &[&str]) {
     assert!(said.contains("pcm init --share LOCATION"), "{said}");
     assert!(!machine.path("/etc/pcm").exists() && !machine.path("/var/lib/pcm").exists());
     let group = machine.did(&["getent", "group", "pcm-operators"]);
+    // Nobody can log in as the account that listens to servers.
+    let reader = machine.did(&["getent", "passwd", "pcm-reader"]);
+    assert!(reader.trim_end().ends_with(":/:/usr/sbin/nologin") && !reader.contains(":0:"), "{reader}");
     for file in [
         "/usr/lib/systemd/system/pcm.service",
         "/usr/share/man/man1/pcm-site.1",
@@ -99,11 +102,12 @@ fn a_life(machine: &Machine, trust: &[&str]) {
     // Purged it is gone, but for the group, whose files may be anywhere.
     let said = machine.dpkg(&["-P", "pcm"]);
     assert!(said.contains("removed: /var/lib/pcm, /var/log/pcm, /etc/pcm"), "{said}");
-    assert!(said.contains("kept: the group pcm-operators"), "{said}");
+    assert!(said.contains("kept: the group pcm-operators, the account pcm-reader"), "{said}");
     for folder in ["/etc/pcm", "/var/lib/pcm", "/var/log/pcm"] {
         assert!(!machine.path(folder).exists(), "{folder}");
     }
     assert_eq!(machine.did(&["getent", "group", "pcm-operators"]), group);
+    assert_eq!(machine.did(&["getent", "passwd", "pcm-reader"]), reader);
 
     // The share knows that this machine had another life: installing is not refused, and nothing runs a second time.
     machine.configure();
@@ -250,7 +254,7 @@ fn packages_of_both_kinds_carry_the_same_and_each_file_is_there() {
         }
     }
     let group = std::fs::read_to_string(deb::repository().join(".packaging/pcm.sysusers")).unwrap();
-    assert!(group.contains("\ng pcm-operators -"), "{group}");
+    assert!(group.contains("\ng pcm-operators -") && group.contains("\nu pcm-reader -"), "{group}");
     let scripts = &manifest["package"]["metadata"]["generate-rpm"];
     for (key, script) in [
         ("pre_install_script", "preinst"),

@@ -1,6 +1,7 @@
 //! Shares that are no folder (SITE.md 7): machines that read a bucket, or what a web server gives, from servers that fail in
 //! every way. The bucket is on a real S3 server, where there is one.
 
+mod account;
 mod faults;
 mod places;
 mod requests;

@@ -6,6 +6,7 @@ use super::places::delivered;
 use super::{ago, block, count, item, named, not_enrolled, pass, stamp, unknown};
 use crate::clock::between;
 use crate::executor::talk::view::{CheckItem, ServiceState};
+use crate::host::account::{Account, READER};
 use crate::site::instruction::Entry;
 use crate::site::report::LONGEST_HEARTBEAT;
 use crate::site::trust::{TrustMode, TrustVerdict};
@@ -27,6 +28,26 @@ fn is_of_key_file(p: &Problem) -> bool {
     p.file.as_str().starts_with("s3://") && p.message.as_str().contains("the key file")
 }
 
+/// Whether a location cannot be read because of the account that is to ask.
+fn is_of_account(p: &Problem) -> bool {
+    p.message.as_str().contains("of [share] account")
+}
+
+/// What an account is that can ask servers.
+const NO_RIGHTS: &str = "Make an account that is nobody else's, as with useradd --system --user-group --no-create-home --home-dir / \
+                         --shell /usr/sbin/nologin pcm-reader, and name it there or leave the line out";
+
+/// By whom what servers send is taken apart.
+fn listened_to(by: Option<&Account>) -> String {
+    match by {
+        Some(account) => format!("{} listens to servers, without any right here", account.name),
+        None => format!(
+            "root itself listens to servers; an account {READER} would do so without any right here: useradd --system --user-group \
+             --no-create-home --home-dir / --shell /usr/sbin/nologin {READER}"
+        ),
+    }
+}
+
 pub fn share(facts: &Facts) -> CheckItem {
     let shares: Vec<String> = facts.subject.config.shares.iter().map(|s| s.display().to_string()).collect();
     let findings = match &facts.look {
@@ -42,6 +63,7 @@ pub fn share(facts: &Facts) -> CheckItem {
                 let name = if name.is_empty() { String::new() } else { format!(", \"{name}\",") };
                 let (share, site) = (found.share.display(), found.site.site);
                 let mut findings = vec![pass(format!("{share} is site {site}{name} and answers"))];
+                findings.extend(facts.listens.as_ref().map(|by| pass(listened_to(by.as_ref()))));
                 // Others that were configured and not used.
                 let faults = look.problems.iter().filter(|p| !p.is_warning());
                 findings.extend(
@@ -66,7 +88,11 @@ pub fn share(facts: &Facts) -> CheckItem {
                     }
                 };
                 // Locations differ: of one the key file is wrong, and another one is not mounted.
-                let mend = |p: &Problem| if is_of_key_file(p) { KEY_FILE } else { remedy };
+                let mend = |p: &Problem| match p {
+                    p if is_of_key_file(p) => KEY_FILE,
+                    p if is_of_account(p) => NO_RIGHTS,
+                    _ => remedy,
+                };
                 let problems = fault.problems.iter().map(|p| block(place(p), mend(p)));
                 problems.collect()
             }

@@ -91,6 +91,7 @@ fn well() -> Facts {
             }),
         },
         look: None,
+        listens: None,
         report: None,
         file: None,
         file_from: "the share".into(),

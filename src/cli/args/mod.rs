@@ -253,6 +253,9 @@ pub enum Verb {
     /// Touches a share once; started by the executor only
     #[command(hide = true)]
     ShareReader,
+    /// Talks to servers without any right of this machine; started by pcm only
+    #[command(hide = true)]
+    ShareTalker,
     /// Tries what the service does, as its account; started by `pcm check` only
     #[command(hide = true)]
     CheckProbe,
@@ -367,6 +370,7 @@ impl Verb {
             | Verb::DemoSweep { .. }
             | Verb::RunHost { .. }
             | Verb::ShareReader
+            | Verb::ShareTalker
             | Verb::CheckProbe
             | Verb::CheckSite
             | Verb::AsOwner
@@ -412,6 +416,7 @@ impl Verb {
             | Verb::DemoSweep { .. }
             | Verb::RunHost { .. }
             | Verb::ShareReader
+            | Verb::ShareTalker
             | Verb::CheckProbe
             | Verb::CheckSite
             | Verb::AsOwner

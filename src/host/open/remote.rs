@@ -8,6 +8,8 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 #[cfg(feature = "remote")]
+mod apart;
+#[cfg(feature = "remote")]
 mod connection;
 #[cfg(feature = "remote")]
 mod guard;
@@ -15,11 +17,15 @@ mod guard;
 mod object;
 #[cfg(feature = "remote")]
 pub use object::{Object, Prefix};
+#[cfg(feature = "remote")]
+mod talker;
+#[cfg(feature = "remote")]
+pub use talker::main as talk;
 
 #[cfg(not(feature = "remote"))]
 mod absent;
 #[cfg(not(feature = "remote"))]
-pub use absent::{Object, Prefix};
+pub use absent::{Object, Prefix, talk};
 
 const BUCKETS: &str = "s3://";
 const MIRRORS: &str = "https://";
@@ -39,6 +45,8 @@ pub struct Access {
     pub endpoint: Option<String>,
     /// Further certificates that are believed, beside those of the system.
     pub ca_file: Option<PathBuf>,
+    /// The account that talks to servers where this process is root.
+    pub account: Option<String>,
     /// How long a server may say nothing.
     pub timeout: Duration,
 }
@@ -52,6 +60,7 @@ impl Default for Access {
             region: REGION.to_owned(),
             endpoint: None,
             ca_file: None,
+            account: None,
             timeout,
         }
     }

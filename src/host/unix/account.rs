@@ -3,7 +3,7 @@
 
 use super::names::{self, Named};
 use super::proc;
-use crate::host::account::{self, Account, Actor, Rights, may_operate};
+use crate::host::account::{self, Account, Actor, READER, Rights, may_operate};
 use crate::text::SafeText;
 use nix::unistd::{Gid, Uid};
 use std::os::unix::fs::MetadataExt as _;
@@ -39,6 +39,29 @@ pub fn is_administrator() -> bool {
 
 pub fn by_name(name: &str) -> Option<Account> {
     names::by_name(name).map(account)
+}
+
+#[cfg_attr(not(feature = "remote"), allow(dead_code, reason = "nobody is listened to"))]
+pub fn without_rights(named: Option<&str>) -> Result<Option<Account>, String> {
+    if !is_administrator() {
+        return Ok(None);
+    }
+    let found = match named {
+        // A directory that does not answer holds nobody up over an account that is seldom there.
+        // The program of a unit test has no such verb.
+        None if cfg!(test) => None,
+        None => names::local(READER).map(account),
+        Some(name) => match names::local(name).map(account).or_else(|| by_name(name)) {
+            None => return Err(format!("the account {name:?} of [share] account is not known here")),
+            found => found,
+        },
+    };
+    match found {
+        Some(root) if root.uid == Some(0) => {
+            Err(format!("the account {:?} of [share] account has all rights", root.name.as_str()))
+        }
+        found => Ok(found),
+    }
 }
 
 pub fn by_uid(uid: u32) -> Option<Account> {

@@ -16,7 +16,7 @@ mount --bind "$shared" "root$shared"
 # Nothing of a pcm that the system itself may have.
 if chroot root dpkg-query -W pcm >/dev/null 2>&1; then chroot root dpkg --force-depends --no-triggers -P pcm; fi
 rm -rf root/etc/pcm root/var/lib/pcm root/var/log/pcm root/etc/systemd/system/pcm.service root/etc/systemd/system/multi-user.target.wants/pcm.service root/usr/bin/pcm root/usr/local/bin/pcm
-sed -i /^pcm-operators:/d root/etc/group root/etc/gshadow
+sed -i '/^pcm-operators:/d; /^pcm-reader:/d' root/etc/group root/etc/gshadow root/etc/passwd root/etc/shadow
 # Whether packages may start services here is said by a test.
 rm -f root/usr/sbin/policy-rc.d root/usr/bin/systemctl
 cat >root/usr/bin/systemctl <<'ASK'

@@ -237,7 +237,7 @@ fn purging_is_refused_while_a_service_lives_and_no_strangers_process_is_in_the_w
     let said = text(&purged);
     assert!(purged.status.success(), "{said}");
     assert!(said.contains("removed: /var/log/pcm, /etc/pcm"), "{said}");
-    let kept = "kept: /var/lib/pcm (mounted, or not to be removed), /srv/logs (/var/log/pcm led there), the group pcm-operators\n";
+    let kept = "kept: /var/lib/pcm (mounted, or not to be removed), /srv/logs (/var/log/pcm led there), the group pcm-operators, the account pcm-reader\n";
     assert!(said.contains(kept), "{said}");
     assert!(machine.path("/var/lib/pcm/mounted/file").is_file());
     assert!(machine.path("/srv/logs/PACMAN.LOG").is_file());
@@ -249,6 +249,7 @@ fn purging_is_refused_while_a_service_lives_and_no_strangers_process_is_in_the_w
     machine.did(&["umount", "/var/lib/pcm/mounted"]);
     machine.install(&deb);
     machine.did(&["groupdel", "pcm-operators"]);
+    machine.did(&["userdel", "pcm-reader"]);
     let said = text(&machine.purge());
     assert!(said.contains("removed: /var/lib/pcm\n") && !said.contains("kept:"), "{said}");
     assert!(said.contains("what the configuration put into other folders stays there\n"), "{said}");

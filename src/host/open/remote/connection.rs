@@ -1,11 +1,14 @@
 //! A connection to a server, made once for each location and used by all who ask for it, and the thread on which all of them
 //! talk. Whoever asks waits, as for a file.
 
+use super::apart::Apart;
 use super::guard::{Connector, Said};
+use super::talker::Hello;
 use super::{Access, Place, place};
 use crate::host::open::{self, OpenError};
-use crate::host::{process, threads};
+use crate::host::{account, process, threads};
 use object_store::aws::{AmazonS3, AmazonS3Builder, AwsCredential};
+use object_store::client::HttpService;
 use object_store::http::HttpBuilder;
 use object_store::{BackoffConfig, ClientOptions, ObjectStore, RetryConfig, StaticCredentialProvider};
 use serde::Deserialize;
@@ -119,7 +122,7 @@ pub(super) fn make(location: &Path, access: &Access) -> Result<Connection, Strin
     let place = place(text)?;
     let region = matches!(place, Place::Bucket(..)).then(|| access.region.clone());
     let connector =
-        Connector { client: client(access)?, said: said.clone(), region, setting: setting(access) };
+        Connector { service: service(access)?, said: said.clone(), region, setting: setting(access) };
     let retry = RetryConfig {
         backoff: BackoffConfig {
             init_backoff: Duration::from_millis(100),
@@ -162,8 +165,26 @@ pub(super) fn make(location: &Path, access: &Access) -> Result<Connection, Strin
     Ok(Connection { store, said, prefix: prefix.to_owned(), lists, patience: access.timeout + PAUSES })
 }
 
-/// Nobody is followed, no proxy of the environment is used, and a server that says nothing is given up.
-fn client(access: &Access) -> Result<reqwest::Client, String> {
+/// Who talks: this process itself, or for root one without rights.
+fn service(access: &Access) -> Result<Arc<dyn HttpService>, String> {
+    let certificates = certificates(access)?;
+    Ok(match account::without_rights(access.account.as_deref())? {
+        None => Arc::new(client(certificates.as_deref(), access.timeout)?),
+        Some(account) => Arc::new(Apart::new(Hello { account, certificates, timeout: access.timeout })),
+    })
+}
+
+/// Those of the configured file, as they stand there.
+fn certificates(access: &Access) -> Result<Option<Vec<u8>>, String> {
+    let Some(file) = &access.ca_file else { return Ok(None) };
+    let wrong = |why: String| format!("{}: {why}", file.display());
+    let pem = open::read_own(file, MAX_FILE).map_err(|e| wrong(e.to_string()))?;
+    reqwest::Certificate::from_pem_bundle(&pem).map_err(|e| wrong(e.to_string()))?;
+    Ok(Some(pem))
+}
+
+/// Nobody is followed, no proxy of the environment is used, and a server that says nothing is given up. Certificates are PEM.
+pub(super) fn client(certificates: Option<&[u8]>, timeout: Duration) -> Result<reqwest::Client, String> {
     // Another one is there already: it is the same one.
     let _ = rustls::crypto::ring::default_provider().install_default();
     let mut builder = reqwest::Client::builder()
@@ -172,12 +193,10 @@ fn client(access: &Access) -> Result<reqwest::Client, String> {
         .no_proxy()
         .referer(false)
         .http1_only()
-        .connect_timeout(access.timeout)
-        .read_timeout(access.timeout.max(SILENCE));
-    if let Some(file) = &access.ca_file {
-        let wrong = |why: String| format!("{}: {why}", file.display());
-        let pem = open::read_own(file, MAX_FILE).map_err(|e| wrong(e.to_string()))?;
-        let certificates = reqwest::Certificate::from_pem_bundle(&pem).map_err(|e| wrong(e.to_string()))?;
+        .connect_timeout(timeout)
+        .read_timeout(timeout.max(SILENCE));
+    if let Some(pem) = certificates {
+        let certificates = reqwest::Certificate::from_pem_bundle(pem).map_err(|e| e.to_string())?;
         builder = builder.tls_certs_merge(certificates);
     }
     builder.build().map_err(|e| format!("no connection can be made: {e}"))

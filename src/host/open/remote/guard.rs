@@ -65,7 +65,7 @@ impl Said {
 /// Makes clients that are guarded.
 #[derive(Debug, Clone)]
 pub(super) struct Connector {
-    pub client: reqwest::Client,
+    pub service: Arc<dyn HttpService>,
     pub said: Said,
     /// That of the bucket, as it is configured; None: it is a web server.
     pub region: Option<String>,
@@ -75,14 +75,14 @@ pub(super) struct Connector {
 
 impl HttpConnector for Connector {
     fn connect(&self, _: &ClientOptions) -> object_store::Result<HttpClient> {
-        let Self { client, said, region, setting } = self.clone();
-        Ok(HttpClient::new(Guarded { client, said, region, setting }))
+        let Self { service, said, region, setting } = self.clone();
+        Ok(HttpClient::new(Guarded { service, said, region, setting }))
     }
 }
 
 #[derive(Debug)]
 struct Guarded {
-    client: reqwest::Client,
+    service: Arc<dyn HttpService>,
     said: Said,
     region: Option<String>,
     setting: &'static str,
@@ -111,7 +111,7 @@ impl Guarded {
         let is_object = !is_list && !METADATA.contains(&host) && request.method().as_str() == "GET";
         let mut left = AGAIN;
         loop {
-            let asked = self.client.call(request.clone());
+            let asked = self.service.call(request.clone());
             let answer = if METADATA.contains(&host) {
                 // Outside a cloud there is nobody, or no way to that address.
                 match tokio::time::timeout(METADATA_SERVICE, asked).await {

@@ -32,6 +32,24 @@ pub fn leave_no_core() {
     let _ = set_dumpable_behavior(DumpableBehavior::NotDumpable);
 }
 
+#[cfg_attr(not(feature = "remote"), allow(dead_code, reason = "nobody is listened to"))]
+pub fn give_up_rights(account: &Account) -> io::Result<()> {
+    use rustix::process::{Resource, Rlimit, setrlimit};
+    let (Some(uid), Some(gid)) = (account.uid, account.gid) else {
+        return Err(io::Error::new(io::ErrorKind::InvalidInput, "the account has no number"));
+    };
+    setrlimit(Resource::Fsize, Rlimit { current: Some(0), maximum: Some(0) })?;
+    become_account(&(uid, gid, Vec::new()))?;
+    // SAFETY: takes no pointer. No program that it starts has more rights than it has.
+    unsafe { check(libc::prctl(libc::PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0))? };
+    leave_no_core();
+    // SAFETY: takes no pointer.
+    if uid == 0 || unsafe { libc::setuid(0) } == 0 {
+        return Err(io::Error::other("it keeps the rights of root"));
+    }
+    Ok(())
+}
+
 pub fn spawn_detached(exe: &Path, args: &[OsString]) -> io::Result<Detached> {
     let mut command = Command::new(exe);
     command.args(args).current_dir("/");

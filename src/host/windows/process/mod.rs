@@ -52,6 +52,11 @@ pub fn spawn_detached(exe: &Path, args: &[OsString]) -> io::Result<Detached> {
 #[cfg_attr(not(feature = "remote"), allow(dead_code, reason = "only who reads a bucket knows a secret"))]
 pub fn leave_no_core() {}
 
+#[cfg_attr(not(feature = "remote"), allow(dead_code, reason = "nobody is listened to"))]
+pub fn give_up_rights(_: &Account) -> io::Result<()> {
+    Err(io::ErrorKind::Unsupported.into())
+}
+
 #[allow(unsafe_code)]
 pub fn ignore_hangups() {
     // SAFETY: without a handler this only sets a flag of the process.
