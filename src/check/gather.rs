@@ -20,7 +20,7 @@ use crate::executor::talk::protocol::{Answer, View, unexpected_answer};
 use crate::host::account::{self, Account};
 use crate::host::open::remote;
 use crate::host::perms;
-use crate::host::{facts, lock, process, programs, sessions, supervisor};
+use crate::host::{facts, lock, process, sessions, supervisor};
 use crate::site::content::{self, Shelf};
 use crate::site::ids::SiteId;
 use crate::site::index;
@@ -368,7 +368,7 @@ fn instructions(
 fn service(subject: &Subject) -> Service {
     let layout = &subject.layout;
     let holder = lock::holder(&layout.lock());
-    let installed = programs::own_executable().ok();
+    let installed = process::own_executable().ok();
     let command = installed.as_ref().map(|exe| {
         let mut command = vec![exe.display().to_string()];
         command.extend(layout.naming_flags());

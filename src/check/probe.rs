@@ -5,7 +5,7 @@
 use crate::executor::ground;
 use crate::host::account::{self, Account};
 use crate::host::helper;
-use crate::host::process::{Ended, LaunchSpec, Reaped, Tree};
+use crate::host::process::{self, Ended, LaunchSpec, Reaped, Tree};
 use crate::host::{durable, facts, open, perms, programs};
 use crate::site::report::seal::HostKey;
 use crate::text::SafeText;
@@ -171,7 +171,7 @@ fn start_from(folder: &Path, run_as: Option<&str>) -> Result<SafeText, Failed> {
 
 /// This very program, to tell a stage that starts nothing from an account that may start nothing.
 fn by_itself() -> Result<SafeText, Failed> {
-    let exe = programs::own_executable().map_err(|e| Failed::new(format!("pcm's own file: {e}")))?;
+    let exe = process::own_executable().map_err(|e| Failed::new(format!("pcm's own file: {e}")))?;
     let shown = exe.display().to_string();
     run(exe, vec!["--version".into()], Path::new("/"), None)
         .map(|()| safe(format!("{shown} was started")))

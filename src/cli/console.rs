@@ -8,7 +8,7 @@ use crate::check::CheckingClient;
 use crate::clock::Zone;
 use crate::error::{Exit, Failure, Result};
 use crate::executor::client::Client;
-use crate::host::programs;
+use crate::host::process;
 use crate::host::ssh::Reach;
 use crate::rollout::ground::Ground;
 use crate::rollout::select::Site;
@@ -62,7 +62,7 @@ fn start(app: &App, flags: &ConsoleFlags, place: Place, rollout: bool, title: Op
 /// This program, with the flags by which it means the installation of this console. A state folder of the system is not named: what
 /// belongs to it lies elsewhere than below one that is.
 fn own(setup: &Setup) -> Vec<OsString> {
-    let Ok(program) = programs::own_executable() else { return Vec::new() };
+    let Ok(program) = process::own_executable() else { return Vec::new() };
     let layout = &setup.layout;
     let mut words: Vec<OsString> = vec![program.into(), "--config".into(), layout.config.clone().into()];
     if layout.socket == layout.state.join("pcm.sock") {

@@ -10,7 +10,7 @@ use crate::executor::talk::protocol::Answer;
 use crate::executor::talk::view::DryRunDoc;
 use crate::host::open::remote;
 use crate::host::supervisor::{self, Registration};
-use crate::host::{durable, lock, programs, threads};
+use crate::host::{durable, lock, process, threads};
 use crate::text::SafeText;
 use serde::Serialize;
 use std::io::IsTerminal;
@@ -85,7 +85,7 @@ pub fn run(setup: &Setup) -> Result<Exit> {
 
 /// The registration of this very installation: the flags of this call are part of it.
 fn registration(app: &App) -> Result<Registration> {
-    let exe = programs::own_executable().map_err(|e| {
+    let exe = process::own_executable().map_err(|e| {
         Failure::new(
             Exit::Failed,
             "service",

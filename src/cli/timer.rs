@@ -9,7 +9,7 @@ use super::time::absolute;
 use crate::error::{Exit, Failure, Result};
 use crate::host::open::remote;
 use crate::host::supervisor::{self, Timer};
-use crate::host::{durable, programs};
+use crate::host::{durable, process};
 use crate::rollout::collected::NAME;
 use crate::site::folder::Folder;
 use crate::site::publisher::sign;
@@ -52,7 +52,7 @@ struct FileDoc {
 /// `pcm site install-timer`
 pub fn run(app: &App, named: &FolderArgs, collects: bool) -> Result<Exit> {
     let folder = folder::open(app, named)?;
-    let exe = programs::own_executable().map_err(|e| {
+    let exe = process::own_executable().map_err(|e| {
         let message = format!("pcm's own file is not to be found: {e}");
         Failure::new(Exit::Failed, "service", message, "Install pcm again")
     })?;

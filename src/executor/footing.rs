@@ -7,7 +7,7 @@ use crate::error::{Exit, Failure, Result};
 use crate::host::account::{self, Account};
 use crate::host::paths::Layout;
 use crate::host::perms::{self, Loose, Writers};
-use crate::host::programs;
+use crate::host::process;
 use crate::site::trust::TrustMode;
 use std::path::{Path, PathBuf};
 
@@ -42,7 +42,7 @@ impl Footing {
         let mut refused = loose(&[own.as_slice(), &configured].concat());
         let trust = layout.trust_folder(config.trust.dir.as_deref());
         let mut warned =
-            loose(&programs::own_executable().ok().into_iter().chain([trust]).collect::<Vec<_>>());
+            loose(&process::own_executable().ok().into_iter().chain([trust]).collect::<Vec<_>>());
         if config.trust.mode == TrustMode::Signed {
             refused.append(&mut warned);
         }

@@ -4,7 +4,7 @@
 
 use super::wire;
 use crate::host::account::Account;
-use crate::host::{process, programs, threads};
+use crate::host::{process, threads};
 use crate::text::{SafeText, bytes, duration};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -74,7 +74,7 @@ pub fn ask<A: DeserializeOwned + Send + 'static>(
         )));
     }
     let failed = |e: io::Error| SafeText::new(&format!("{what} failed: {e}"));
-    let mut command = Command::new(programs::own_executable().map_err(failed)?);
+    let mut command = Command::new(process::own_executable().map_err(failed)?);
     command.arg(verb).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null());
     if let Some(account) = account {
         process::act_as(&mut command, account).map_err(failed)?;

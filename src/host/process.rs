@@ -142,6 +142,26 @@ pub fn image(pid: u32) -> io::Result<Image> {
     sys::process::image(pid)
 }
 
+/// The file this process was started from, also after it was replaced by another version.
+///
+/// # Errors
+/// It is not there any more.
+pub fn own_executable() -> io::Result<PathBuf> {
+    let exe = std::env::current_exe()?;
+    if exe.is_file() {
+        return Ok(exe);
+    }
+    // Linux names a file that was replaced so; its successor stands under the old name.
+    let text = exe.to_string_lossy();
+    let successor = Path::new(text.strip_suffix(" (deleted)").unwrap_or(&text)).to_owned();
+    if successor.is_file() {
+        Ok(successor)
+    } else {
+        let why = format!("pcm's own program is gone: {}", successor.display());
+        Err(io::Error::new(io::ErrorKind::NotFound, why))
+    }
+}
+
 /// The account that a process acts as; None where it cannot be known.
 pub fn account_of(pid: u32) -> Option<Account> {
     sys::process::account_of(pid)

@@ -52,23 +52,3 @@ pub fn write_probe(folder: &Path) -> io::Result<PathBuf> {
 pub fn clean_environment() -> Vec<(String, String)> {
     sys::programs::environment()
 }
-
-/// The file this process was started from, also after it was replaced by another version.
-///
-/// # Errors
-/// It is not there any more.
-pub fn own_executable() -> io::Result<PathBuf> {
-    let exe = std::env::current_exe()?;
-    if exe.is_file() {
-        return Ok(exe);
-    }
-    // Linux names a file that was replaced so; its successor stands under the old name.
-    let text = exe.to_string_lossy();
-    let successor = Path::new(text.strip_suffix(" (deleted)").unwrap_or(&text)).to_owned();
-    if successor.is_file() {
-        Ok(successor)
-    } else {
-        let why = format!("pcm's own program is gone: {}", successor.display());
-        Err(io::Error::new(io::ErrorKind::NotFound, why))
-    }
-}

@@ -9,7 +9,7 @@ use crate::executor::run::run_folder::{RunSpec, Started, Waits};
 use crate::executor::run::run_host;
 use crate::host::open::{self, Access, OpenError};
 use crate::host::process::{self, Detached};
-use crate::host::{programs, threads};
+use crate::host::threads;
 use crate::site::{mif, share};
 use crate::text::SafeText;
 use std::io::{self, BufRead, BufReader, Read, Seek, SeekFrom, Write};
@@ -30,7 +30,7 @@ impl Runs for RealWorld {
 
     fn start_host(&self, run: &str) -> Result<Box<dyn Host>, SafeText> {
         let failed = |e: io::Error| SafeText::new(&format!("the run host could not be started: {e}"));
-        let exe = programs::own_executable().map_err(failed)?;
+        let exe = process::own_executable().map_err(failed)?;
         let folder = self.folder(run);
         let Detached { stdin, stdout, child } =
             process::spawn_detached(&exe, &["run-host".into(), folder.path().into()]).map_err(failed)?;

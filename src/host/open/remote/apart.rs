@@ -3,7 +3,7 @@
 //! several are asked at once, several are there. One whose answer nobody waits for any more is killed.
 
 use super::talker::{Begun, Failed, Fields, Hello, Kind, MAX_MESSAGE, Piece, Question, Welcome, write_piece};
-use crate::host::{programs, threads, wire};
+use crate::host::{process, threads, wire};
 use bytes::Bytes;
 use http_body::{Body as _, Frame};
 use object_store::client::{
@@ -15,7 +15,7 @@ use std::pin::Pin;
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 use tokio::sync::{mpsc, oneshot};
 
 /// So many pieces wait for whoever reads.
@@ -58,7 +58,8 @@ struct Job {
 struct Answer {
     status: u16,
     fields: Fields,
-    pieces: mpsc::Receiver<Result<Option<Bytes>, HttpError>>,
+    pieces: mpsc::Receiver<Bytes>,
+    end: oneshot::Receiver<Result<(), HttpError>>,
 }
 
 /// The end of a question: who drops it does not wait for the answer any more.
@@ -155,7 +156,7 @@ impl HttpService for Apart {
             let (tell, told) = oneshot::channel();
             let waiting = self.ask(question, pieces, tell)?;
             let answer = told.await.map_err(|_| cut())??;
-            let body = Body { pieces: answer.pieces, ended: false, _waiting: waiting };
+            let body = Body { pieces: answer.pieces, end: Some(answer.end), _waiting: waiting };
             let mut response = HttpResponse::new(HttpResponseBody::new(body));
             *response.status_mut() = answer.status.try_into().map_err(|_| no_answer())?;
             for (name, value) in answer.fields {
@@ -170,8 +171,9 @@ impl HttpService for Apart {
 /// What comes of an answer.
 #[derive(Debug)]
 struct Body {
-    pieces: mpsc::Receiver<Result<Option<Bytes>, HttpError>>,
-    ended: bool,
+    pieces: mpsc::Receiver<Bytes>,
+    /// What is behind the last piece; None once that was said. Only what is said to be an end is one.
+    end: Option<oneshot::Receiver<Result<(), HttpError>>>,
     _waiting: Waiting,
 }
 
@@ -183,20 +185,13 @@ impl http_body::Body for Body {
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, HttpError>>> {
-        if self.ended {
-            return Poll::Ready(None);
+        if let Some(piece) = ready!(self.pieces.poll_recv(cx)) {
+            return Poll::Ready(Some(Ok(Frame::data(piece))));
         }
-        self.pieces.poll_recv(cx).map(|piece| {
-            let next = match piece {
-                Some(Ok(Some(bytes))) => return Some(Ok(Frame::data(bytes))),
-                Some(Ok(None)) => None,
-                Some(Err(e)) => Some(Err(e)),
-                // Only what says so is an end.
-                None => Some(Err(cut())),
-            };
-            self.ended = true;
-            next
-        })
+        let Some(end) = &mut self.end else { return Poll::Ready(None) };
+        let end = ready!(Pin::new(end).poll(cx)).unwrap_or_else(|_| Err(cut()));
+        self.end = None;
+        Poll::Ready(end.err().map(Err))
     }
 }
 
@@ -204,21 +199,24 @@ impl http_body::Body for Body {
 fn talk(hello: &Hello, life: &Mutex<Life>, jobs: &Receiver<Job>, idle: &Weak<Mutex<Vec<Talker>>>) {
     let mut started = start(hello, life);
     while let Ok(Job { question, body, tell, talker }) = jobs.recv() {
+        // It is free again before whoever asked hears the end, and asks the next one.
+        let free = || {
+            let mut now = lock(life);
+            now.asked += 1;
+            if let Some(idle) = idle.upgrade().filter(|_| !now.given_up) {
+                lock(&idle).push(talker);
+            }
+        };
         let done = match &mut started {
-            Ok(pipes) => pipes.answer(&question, &body, tell),
+            Ok(pipes) => pipes.answer(&question, &body, tell, free),
             Err(e) => {
                 let _ = tell.send(Err(not_started(e)));
                 break;
             }
         };
-        let mut now = lock(life);
-        now.asked += 1;
-        if done.is_err() || now.given_up {
+        if done.is_err() {
             break;
         }
-        drop(now);
-        let Some(idle) = idle.upgrade() else { break };
-        lock(&idle).push(talker);
     }
     // Its questions end, and so does it; one that does not is killed.
     drop(started);
@@ -236,7 +234,7 @@ struct Pipes {
 }
 
 fn start(hello: &Hello, life: &Mutex<Life>) -> io::Result<Pipes> {
-    let mut command = Command::new(programs::own_executable()?);
+    let mut command = Command::new(process::own_executable()?);
     command.arg("share-talker").current_dir("/");
     command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null());
     let mut child = command.spawn()?;
@@ -256,47 +254,40 @@ fn start(hello: &Hello, life: &Mutex<Life>) -> io::Result<Pipes> {
 }
 
 impl Pipes {
-    /// Has one question answered. What is wrong with the answer is said to whoever asked; an error means that nothing more
-    /// can be asked here.
+    /// Has one question answered, and says so where nothing more of the answer is to come. What is wrong with the answer is
+    /// said to whoever asked; an error means that nothing more can be asked here.
     fn answer(
         &mut self,
         question: &Question,
         body: &[Bytes],
         tell: oneshot::Sender<Result<Answer, HttpError>>,
+        free: impl FnOnce(),
     ) -> io::Result<()> {
-        let begun = match self.ask(question, body) {
-            Ok(begun) => begun,
+        let (status, fields) = match self.ask(question, body) {
+            Ok(Begun::Answered { status, fields }) => (status, fields),
+            Ok(Begun::Failed(why)) => {
+                free();
+                let _ = tell.send(Err(why.into()));
+                return Ok(());
+            }
             Err(e) => {
                 let _ = tell.send(Err(cut()));
                 return Err(e);
             }
         };
-        let (status, fields) = match begun {
-            Begun::Answered { status, fields } => (status, fields),
-            Begun::Failed(why) => {
-                let _ = tell.send(Err(why.into()));
-                return Ok(());
+        let ((give, pieces), (say, end)) = (mpsc::channel(PIECES), oneshot::channel());
+        let nobody = || io::Error::other("nobody waits for it");
+        tell.send(Ok(Answer { status, fields, pieces, end })).map_err(|_| nobody())?;
+        let last = loop {
+            match Piece::read(&mut self.answers)? {
+                Piece::Bytes(bytes) => give.blocking_send(bytes.into()).map_err(|_| nobody())?,
+                Piece::End => break Ok(()),
+                Piece::Failed(why) => break Err(why.into()),
             }
         };
-        let (give, pieces) = mpsc::channel(PIECES);
-        let nobody = || io::Error::other("nobody waits for it");
-        tell.send(Ok(Answer { status, fields, pieces })).map_err(|_| nobody())?;
-        loop {
-            let (piece, last) = match Piece::read(&mut self.answers) {
-                Ok(Piece::Bytes(bytes)) => (Ok(Some(bytes.into())), false),
-                Ok(Piece::End) => (Ok(None), true),
-                Ok(Piece::Failed(why)) => (Err(why.into()), true),
-                Err(e) => {
-                    let _ = give.blocking_send(Err(cut()));
-                    return Err(e);
-                }
-            };
-            let taken = give.blocking_send(piece);
-            if last {
-                return Ok(());
-            }
-            taken.map_err(|_| nobody())?;
-        }
+        free();
+        let _ = say.send(last);
+        Ok(())
     }
 
     fn ask(&mut self, question: &Question, body: &[Bytes]) -> io::Result<Begun> {
@@ -340,4 +331,53 @@ fn cut() -> HttpError {
 
 fn no_answer() -> HttpError {
     HttpError::new(HttpErrorKind::Decode, Words("it is none of HTTP".to_owned()))
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use futures_util::StreamExt as _;
+    use futures_util::future::FutureExt as _;
+
+    /// What is read of a body of two pieces with this end.
+    fn read(end: Option<Result<(), HttpError>>) -> (Vec<u8>, Option<HttpErrorKind>) {
+        let ((give, pieces), (say, said)) = (mpsc::channel(PIECES), oneshot::channel());
+        let body = Body { pieces, end: Some(said), _waiting: Waiting { life: Arc::default(), asked: 0 } };
+        give.try_send(Bytes::from_static(b"a")).unwrap();
+        give.try_send(Bytes::from_static(b"b")).unwrap();
+        if let Some(end) = end {
+            say.send(end).unwrap();
+        }
+        drop(give);
+        let mut stream = HttpResponseBody::new(body).bytes_stream();
+        let mut read = Vec::new();
+        while let Some(piece) = stream.next().now_or_never().unwrap() {
+            match piece {
+                Ok(bytes) => read.extend(bytes),
+                Err(e) => return (read, Some(e.kind())),
+            }
+        }
+        (read, None)
+    }
+
+    #[test]
+    fn only_what_is_said_to_be_an_end_is_one() {
+        assert_eq!(read(Some(Ok(()))), (b"ab".to_vec(), None));
+        let late = Failed { kind: Kind::Timeout, words: "late".into() };
+        assert_eq!(read(Some(Err(late.into()))), (b"ab".to_vec(), Some(HttpErrorKind::Timeout)));
+        assert_eq!(read(None), (b"ab".to_vec(), Some(HttpErrorKind::Interrupted)), "whoever talked was killed");
+    }
+
+    #[test]
+    fn who_gives_up_a_question_ends_its_process_and_not_the_one_of_the_next() {
+        let life: Arc<Mutex<Life>> = Arc::default();
+        let waiting = |asked| Waiting { life: life.clone(), asked };
+        let first = waiting(0);
+        lock(&life).asked += 1;
+        drop(first);
+        assert!(!lock(&life).given_up, "it was answered");
+        drop(waiting(1));
+        assert!(lock(&life).given_up);
+    }
 }

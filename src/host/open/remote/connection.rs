@@ -3,7 +3,7 @@
 
 use super::apart::Apart;
 use super::guard::{Connector, Said};
-use super::talker::Hello;
+use super::talker::{Hello, client};
 use super::{Access, Place, place};
 use crate::host::open::{self, OpenError};
 use crate::host::{account, process, threads};
@@ -24,8 +24,6 @@ const MAX_FILE: u64 = 1 << 20;
 /// A request that fails is made again so often, within the time that a server may take for one.
 const RETRIES: usize = 2;
 
-/// A part of a large object may take so long to be sent before anything comes back. Who waits for less has a deadline.
-const SILENCE: Duration = Duration::from_secs(60);
 /// What the retries of one question and a server that asks for patience may take beside the time for an answer.
 const PAUSES: Duration = Duration::from_secs(10);
 /// What is sent in one piece goes at this rate at least, in bytes a second.
@@ -181,25 +179,6 @@ fn certificates(access: &Access) -> Result<Option<Vec<u8>>, String> {
     let pem = open::read_own(file, MAX_FILE).map_err(|e| wrong(e.to_string()))?;
     reqwest::Certificate::from_pem_bundle(&pem).map_err(|e| wrong(e.to_string()))?;
     Ok(Some(pem))
-}
-
-/// Nobody is followed, no proxy of the environment is used, and a server that says nothing is given up. Certificates are PEM.
-pub(super) fn client(certificates: Option<&[u8]>, timeout: Duration) -> Result<reqwest::Client, String> {
-    // Another one is there already: it is the same one.
-    let _ = rustls::crypto::ring::default_provider().install_default();
-    let mut builder = reqwest::Client::builder()
-        .user_agent("pcm")
-        .redirect(reqwest::redirect::Policy::none())
-        .no_proxy()
-        .referer(false)
-        .http1_only()
-        .connect_timeout(timeout)
-        .read_timeout(timeout.max(SILENCE));
-    if let Some(pem) = certificates {
-        let certificates = reqwest::Certificate::from_pem_bundle(pem).map_err(|e| e.to_string())?;
-        builder = builder.tls_certs_merge(certificates);
-    }
-    builder.build().map_err(|e| format!("no connection can be made: {e}"))
 }
 
 /// The key of a bucket, as its file has it.

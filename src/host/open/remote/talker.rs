@@ -2,7 +2,6 @@
 //! sends are taken apart here, and what comes out goes to its parent ([`super::apart`]) as pieces of bytes. It knows no key:
 //! requests come to it signed. Its standard input gives one question after the other; where that ends, it ends.
 
-use super::connection::client;
 use crate::host::account::Account;
 use crate::host::{process, threads, wire};
 use futures_util::StreamExt as _;
@@ -19,6 +18,9 @@ use tokio::sync::mpsc;
 pub(super) const MAX_MESSAGE: usize = 8 << 20;
 /// The longest piece of a body, in bytes.
 pub(super) const MAX_PIECE: usize = 16 << 20;
+
+/// A part of a large object may take so long to be sent before anything comes back. Who waits for less has a deadline.
+const SILENCE: Duration = Duration::from_secs(60);
 
 /// What it is told first.
 #[derive(Debug, Serialize, Deserialize)]
@@ -209,6 +211,25 @@ async fn tell(answer: HttpResponse, to: &mut impl Write) -> io::Result<()> {
     }
     Piece::End.write(to)?;
     to.flush()
+}
+
+/// Nobody is followed, no proxy of the environment is used, and a server that says nothing is given up. Certificates are PEM.
+pub(super) fn client(certificates: Option<&[u8]>, timeout: Duration) -> Result<reqwest::Client, String> {
+    // Another one is there already: it is the same one.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let mut builder = reqwest::Client::builder()
+        .user_agent("pcm")
+        .redirect(reqwest::redirect::Policy::none())
+        .no_proxy()
+        .referer(false)
+        .http1_only()
+        .connect_timeout(timeout)
+        .read_timeout(timeout.max(SILENCE));
+    if let Some(pem) = certificates {
+        let certificates = reqwest::Certificate::from_pem_bundle(pem).map_err(|e| e.to_string())?;
+        builder = builder.tls_certs_merge(certificates);
+    }
+    builder.build().map_err(|e| format!("no connection can be made: {e}"))
 }
 
 #[cfg(test)]
