@@ -346,8 +346,9 @@ mod tests {
         let body = Body { pieces, end: Some(said), _waiting: Waiting { life: Arc::default(), asked: 0 } };
         give.try_send(Bytes::from_static(b"a")).unwrap();
         give.try_send(Bytes::from_static(b"b")).unwrap();
-        if let Some(end) = end {
-            say.send(end).unwrap();
+        match end {
+            Some(end) => say.send(end).unwrap(),
+            None => drop(say),
         }
         drop(give);
         let mut stream = HttpResponseBody::new(body).bytes_stream();
@@ -366,7 +367,11 @@ mod tests {
         assert_eq!(read(Some(Ok(()))), (b"ab".to_vec(), None));
         let late = Failed { kind: Kind::Timeout, words: "late".into() };
         assert_eq!(read(Some(Err(late.into()))), (b"ab".to_vec(), Some(HttpErrorKind::Timeout)));
-        assert_eq!(read(None), (b"ab".to_vec(), Some(HttpErrorKind::Interrupted)), "whoever talked was killed");
+        assert_eq!(
+            read(None),
+            (b"ab".to_vec(), Some(HttpErrorKind::Interrupted)),
+            "whoever talked was killed"
+        );
     }
 
     #[test]
