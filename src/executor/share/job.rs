@@ -332,10 +332,12 @@ impl ShareJob {
 
 /// `pcm share-reader`: one job from standard input, its news to standard output.
 pub fn main() -> u8 {
-    helper::serve(|Received { access, job }| {
+    let status = helper::serve(|Received { access, job }| {
         remote::use_access(access);
         job.carry_out_telling(helper::so_far)
-    })
+    });
+    remote::hang_up();
+    status
 }
 
 /// A job, and how a share is got to that is no folder.

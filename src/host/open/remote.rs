@@ -10,6 +10,8 @@ use std::time::Duration;
 #[cfg(feature = "remote")]
 mod apart;
 #[cfg(feature = "remote")]
+pub use apart::hang_up;
+#[cfg(feature = "remote")]
 mod connection;
 #[cfg(feature = "remote")]
 mod guard;
@@ -25,7 +27,7 @@ pub use talker::main as talk;
 #[cfg(not(feature = "remote"))]
 mod absent;
 #[cfg(not(feature = "remote"))]
-pub use absent::{Object, Prefix, talk};
+pub use absent::{Object, Prefix, hang_up, talk};
 
 const BUCKETS: &str = "s3://";
 const MIRRORS: &str = "https://";

@@ -14,6 +14,9 @@ pub struct Prefix(Infallible);
 #[derive(Debug)]
 pub struct Object(Infallible);
 
+/// There is nobody to hang up on.
+pub fn hang_up() {}
+
 /// There is nobody to talk to.
 pub fn talk() -> u8 {
     1

@@ -87,6 +87,22 @@ impl Life {
     }
 }
 
+/// All that were started by this process.
+static STARTED: Mutex<Vec<Weak<Mutex<Life>>>> = Mutex::new(Vec::new());
+
+/// Ends all of them and waits for that: what outlives its parent is left to whoever is the first process of a machine, which
+/// may be pcm itself.
+pub fn hang_up() {
+    let started = std::mem::take(&mut *lock(&STARTED));
+    for life in started.iter().filter_map(Weak::upgrade) {
+        let mut life = lock(&life);
+        life.give_up();
+        if let Some(mut child) = life.child.take() {
+            let _ = child.wait();
+        }
+    }
+}
+
 fn lock<T>(what: &Mutex<T>) -> MutexGuard<'_, T> {
     what.lock().unwrap_or_else(PoisonError::into_inner)
 }
@@ -125,6 +141,10 @@ impl Apart {
         let (to, jobs) = sync_channel(1);
         let life = Arc::default();
         let talker = Talker { to, life: Arc::clone(&life) };
+        let mut started = lock(&STARTED);
+        started.retain(|life| life.strong_count() > 0);
+        started.push(Arc::downgrade(&life));
+        drop(started);
         let (hello, idle) = (self.hello.clone(), Arc::downgrade(&self.idle));
         threads::start("talker", move || talk(&hello, &life, &jobs, &idle)).map_err(|e| not_started(&e))?;
         Ok(talker)
