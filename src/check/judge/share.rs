@@ -7,6 +7,7 @@ use super::{ago, block, count, item, named, not_enrolled, pass, stamp, unknown};
 use crate::clock::between;
 use crate::executor::talk::view::{CheckItem, ServiceState};
 use crate::host::account::{Account, READER};
+use crate::host::open::remote;
 use crate::site::instruction::Entry;
 use crate::site::report::LONGEST_HEARTBEAT;
 use crate::site::trust::{TrustMode, TrustVerdict};
@@ -170,6 +171,17 @@ pub fn instructions(facts: &Facts) -> CheckItem {
     item("instructions", findings)
 }
 
+/// What brings this machine's report to a share.
+fn how_it_gets_there(facts: &Facts) -> String {
+    let config = &facts.subject.config;
+    let mut shares = config.shares.iter();
+    if config.share.report.is_none() && shares.all(|share| remote::is_read_only(share)) {
+        return "Nobody writes to a web server: name a place where its report goes, [share] report"
+            .to_owned();
+    }
+    format!("The service writes it; if it runs, see in `{} log` why it could not", facts.pcm())
+}
+
 pub fn machine_report(facts: &Facts) -> CheckItem {
     let finding = match &facts.report {
         None => not_enrolled(facts),
@@ -180,10 +192,7 @@ pub fn machine_report(facts: &Facts) -> CheckItem {
                 match facts.look.as_ref().is_some_and(|l| l.as_ref().is_ok_and(|l| l.answered)) {
                     true => block(
                         format!("this machine is not among the site's reports: {}", faults.join("; ")),
-                        format!(
-                            "The service writes it; if it runs, see in `{} log` why it could not",
-                            facts.pcm()
-                        ),
+                        how_it_gets_there(facts),
                     ),
                     false => unknown("the share does not answer as one", "See `share`"),
                 }

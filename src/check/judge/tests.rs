@@ -410,6 +410,27 @@ fn a_report_that_cannot_be_written_in_a_bucket_names_the_key_and_what_it_has_to_
 }
 
 #[test]
+fn a_machine_that_only_reads_a_web_server_is_told_to_name_a_place_for_its_report() {
+    let missing = |shares: &[&str], report: Option<&str>| {
+        let row = row("machine-report", |f| {
+            f.look = Some(Ok(answered()));
+            f.report = Some(Ok(Reported { found: None, faults: vec!["it does not exist".into()] }));
+            f.subject.config.shares = shares.iter().map(Into::into).collect();
+            f.subject.config.share.report = report.map(Into::into);
+        });
+        is(&row, Verdict::Block, "it does not exist");
+        row.remedy.unwrap().to_string()
+    };
+    let web = "https://cdn.example.com";
+    assert!(missing(&[web], None).contains("[share] report"));
+    for (shares, report) in
+        [(&[web, "/mnt/share"][..], None), (&[web], Some("s3://reports")), (&["/mnt/share"], None)]
+    {
+        assert!(missing(shares, report).contains("log` why"), "{shares:?}");
+    }
+}
+
+#[test]
 fn files_that_nobody_was_asked_for_are_not_said_to_be_there() {
     let row = row("content-source", |facts| {
         facts.contents = (1, 1);

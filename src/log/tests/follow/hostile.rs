@@ -1,6 +1,8 @@
 //! Another user of the machine makes, links, cuts, fills and replaces whatever stands where the log does, and beside it.
 
-use super::{Fixture, append, append_records, record, told, word};
+#[cfg(unix)]
+use super::word;
+use super::{Fixture, append, append_records, record, told};
 use crate::log::follow::Follower;
 #[cfg(unix)]
 use crate::log::tests::west;
