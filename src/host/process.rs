@@ -180,8 +180,15 @@ pub fn leave_no_core() {
     sys::process::leave_no_core();
 }
 
-/// This process becomes this account for good: it is in no other group, gets no right back by any program, writes no file and
-/// leaves no core. What is open stays open.
+/// What is started so has no terminal, nothing open but its standard streams, and the usual signals. On Windows nothing is
+/// inherited anyway.
+#[cfg_attr(not(feature = "remote"), allow(dead_code, reason = "nobody is listened to"))]
+pub fn inherits_nothing(command: &mut Command) {
+    sys::process::inherits_nothing(command);
+}
+
+/// This process becomes this account for good: it is in no other group, gets no right back by any program, writes no file,
+/// leaves no core, and is killed when the thread that started it ends. What is open stays open.
 ///
 /// # Errors
 /// It may not become that one, or keeps a right. It is then to end.

@@ -35,15 +35,15 @@ fn is_of_account(p: &Problem) -> bool {
 }
 
 /// What an account is that can ask servers.
-const NO_RIGHTS: &str = "Make an account that is nobody else's, as with useradd --system --user-group --no-create-home --home-dir / \
+const NO_RIGHTS: &str = "Let the service change user and group (CAP_SETUID, CAP_SETGID), or make an account that is nobody else's, as with useradd --system --user-group --no-create-home --home-dir / \
                          --shell /usr/sbin/nologin pcm-reader, and name it there or leave the line out";
 
 /// By whom what servers send is taken apart.
 fn listened_to(by: Option<&Account>) -> String {
     match by {
-        Some(account) => format!("{} listens to servers, without any right here", account.name),
+        Some(account) => format!("{} listens to servers, without rights of root", account.name),
         None => format!(
-            "root itself listens to servers; an account {READER} would do so without any right here: useradd --system --user-group \
+            "root itself listens to servers; an account {READER} would do so without rights of root: useradd --system --user-group \
              --no-create-home --home-dir / --shell /usr/sbin/nologin {READER}"
         ),
     }

@@ -57,8 +57,8 @@ pub fn without_rights(named: Option<&str>) -> Result<Option<Account>, String> {
         },
     };
     match found {
-        Some(root) if root.uid == Some(0) => {
-            Err(format!("the account {:?} of [share] account has all rights", root.name.as_str()))
+        Some(root) if root.uid == Some(0) || root.gid == Some(0) => {
+            Err(format!("the account {:?} of [share] account has rights of root", root.name.as_str()))
         }
         found => Ok(found),
     }

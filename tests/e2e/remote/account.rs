@@ -2,10 +2,11 @@
 
 use super::super::common::publisher::Machine;
 use super::super::common::web::Fault;
-use super::super::common::{skipped, text, wait_for};
+use super::super::common::{Service, skipped, text, wait_for};
 use super::{mirrored, polls};
 use std::fs;
-use std::process::Command;
+use std::path::Path;
+use std::process::{Command, Stdio};
 
 /// What `/proc` says of a process in a file of this name, or nothing.
 fn of(pid: u32, name: &str) -> String {
@@ -40,11 +41,18 @@ fn is_root() -> bool {
 fn who_listens_to_a_server_has_no_rights_of_this_machine() {
     let Some((publisher, web)) = mirrored().filter(|_| is_root()) else { return };
     let machine = publisher.machine(0, &[&web.url()], "timeout = \"20s\"\n");
-    let service = machine.site.service();
+    // A file of root's is open in the service, and a secret of somebody's in its environment.
+    let mut service = Command::new("sh");
+    service.args(["-c", "exec 9</etc/shadow; exec \"$0\" \"$@\"", env!("CARGO_BIN_EXE_pcm")]);
+    service.args(machine.site.command(&["service", "run"]).get_args());
+    service.env("TZ", "UTC").env("AWS_SECRET_ACCESS_KEY", "somebody's");
+    let child = service.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+    let service = Service { child };
+    machine.site.wait_service();
     let request = publisher.send();
     machine.succeeds(&request);
     let checked = text(&machine.site.pcm(&["check"]));
-    assert!(checked.contains("nobody listens to servers, without any right here"), "{checked}");
+    assert!(checked.contains("nobody listens to servers, without rights of root"), "{checked}");
     web.fail("PCM.INDEX", Fault::Hang);
     web.asked().clear();
     let nobody =
@@ -66,6 +74,12 @@ fn who_listens_to_a_server_has_no_rights_of_this_machine() {
     let ids: Vec<String> = field(talker, "Uid").split_whitespace().map(str::to_owned).collect();
     assert_eq!(ids, [nobody.trim(); 4]);
     assert_eq!(field(talker, "Groups"), "");
+    // A session of its own has no terminal.
+    let stat = of(talker, "stat");
+    let session = stat.rsplit_once(") ").and_then(|(_, rest)| rest.split(' ').nth(3));
+    assert_eq!(session, Some(&*talker.to_string()), "{stat}");
+    assert!(of(reader, "environ").contains("somebody's") && !of(talker, "environ").contains("somebody's"));
+    assert_eq!(fs::read_link(format!("/proc/{reader}/fd/9")).unwrap(), Path::new("/etc/shadow"));
     for rights in ["CapInh", "CapPrm", "CapEff", "CapAmb"] {
         assert_eq!(field(talker, rights).trim_start_matches('0'), "", "{rights}");
     }
@@ -98,7 +112,7 @@ fn with_account(machine: &Machine, name: &str) {
 fn nobody_is_asked_where_no_one_without_rights_can_ask() {
     let Some((publisher, web)) = mirrored().filter(|_| is_root()) else { return };
     let machine = publisher.machine(0, &[&web.url()], "");
-    for (name, said) in [("no-such-account", "is not known here"), ("root", "has all rights")] {
+    for (name, said) in [("no-such-account", "is not known here"), ("root", "has rights of root")] {
         with_account(&machine, name);
         web.asked().clear();
         let poll = machine.site.pcm(&["poll"]);

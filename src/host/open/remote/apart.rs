@@ -2,8 +2,12 @@
 //! what a server sends is taken apart by somebody who may do nothing. A process answers one question after the other; where
 //! several are asked at once, several are there. One whose answer nobody waits for any more is killed.
 
-use super::talker::{Begun, Failed, Fields, Hello, Kind, MAX_MESSAGE, Piece, Question, Welcome, write_piece};
+use super::talker::{
+    Begun, Failed, Fields, Hello, Kind, MAX_FIELDS, MAX_MESSAGE, Piece, Question, SENT, SILENCE, Welcome,
+    write_piece,
+};
 use crate::host::{process, threads, wire};
+use crate::text::SafeText;
 use bytes::Bytes;
 use http_body::{Body as _, Frame};
 use object_store::client::{
@@ -16,10 +20,18 @@ use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::task::{Context, Poll, ready};
+use std::time::Duration;
 use tokio::sync::{mpsc, oneshot};
+use tokio::time::{Sleep, sleep};
 
 /// So many pieces wait for whoever reads.
 const PIECES: usize = 4;
+/// So many processes are kept for the next questions.
+const IDLE: usize = 4;
+/// What an honest process takes beyond its own patience with a server.
+const GRACE: Duration = Duration::from_secs(15);
+/// What of the environment says where the system's certificates and names are.
+const KEPT: [&str; 5] = ["SSL_CERT_FILE", "SSL_CERT_DIR", "LOCALDOMAIN", "RES_OPTIONS", "LD_LIBRARY_PATH"];
 
 /// Who asks so.
 #[derive(Debug)]
@@ -174,10 +186,17 @@ impl HttpService for Apart {
                 fields: fields.collect(),
             };
             let (tell, told) = oneshot::channel();
+            let silence = self.hello.timeout.max(SILENCE) + GRACE;
+            let sent: u64 = pieces.iter().map(|piece| piece.len() as u64).sum();
             let waiting = self.ask(question, pieces, tell)?;
-            let answer = told.await.map_err(|_| cut())??;
-            let body = Body { pieces: answer.pieces, end: Some(answer.end), _waiting: waiting };
+            let told = tokio::time::timeout(silence + Duration::from_secs(sent / SENT), told).await;
+            let answer = told.map_err(|_| silent())?.map_err(|_| cut())??;
+            let body =
+                Body { pieces: answer.pieces, end: Some(answer.end), silence, late: None, _waiting: waiting };
             let mut response = HttpResponse::new(HttpResponseBody::new(body));
+            if answer.status < 200 || answer.fields.len() > MAX_FIELDS {
+                return Err(no_answer());
+            }
             *response.status_mut() = answer.status.try_into().map_err(|_| no_answer())?;
             for (name, value) in answer.fields {
                 let name: reqwest::header::HeaderName = name.parse().map_err(|_| no_answer())?;
@@ -194,6 +213,10 @@ struct Body {
     pieces: mpsc::Receiver<Bytes>,
     /// What is behind the last piece; None once that was said. Only what is said to be an end is one.
     end: Option<oneshot::Receiver<Result<(), HttpError>>>,
+    /// How long nothing may come.
+    silence: Duration,
+    /// When that is over; None while nobody waits.
+    late: Option<Pin<Box<Sleep>>>,
     _waiting: Waiting,
 }
 
@@ -205,13 +228,34 @@ impl http_body::Body for Body {
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, HttpError>>> {
-        if let Some(piece) = ready!(self.pieces.poll_recv(cx)) {
-            return Poll::Ready(Some(Ok(Frame::data(piece))));
+        if self.end.is_none() {
+            return Poll::Ready(None);
         }
-        let Some(end) = &mut self.end else { return Poll::Ready(None) };
-        let end = ready!(Pin::new(end).poll(cx)).unwrap_or_else(|_| Err(cut()));
+        let end = match self.next(cx) {
+            Poll::Ready(Ok(piece)) => {
+                self.late = None;
+                return Poll::Ready(Some(Ok(Frame::data(piece))));
+            }
+            Poll::Ready(Err(end)) => end,
+            Poll::Pending => {
+                let silence = self.silence;
+                ready!(self.late.get_or_insert_with(|| Box::pin(sleep(silence))).as_mut().poll(cx));
+                Err(silent())
+            }
+        };
         self.end = None;
         Poll::Ready(end.err().map(Err))
+    }
+}
+
+impl Body {
+    /// The next piece, or how it ended.
+    fn next(&mut self, cx: &mut Context<'_>) -> Poll<Result<Bytes, Result<(), HttpError>>> {
+        if let Some(piece) = ready!(self.pieces.poll_recv(cx)) {
+            return Poll::Ready(Ok(piece));
+        }
+        let Some(end) = &mut self.end else { return Poll::Ready(Err(Ok(()))) };
+        Poll::Ready(Err(ready!(Pin::new(end).poll(cx)).unwrap_or_else(|_| Err(cut()))))
     }
 }
 
@@ -224,7 +268,10 @@ fn talk(hello: &Hello, life: &Mutex<Life>, jobs: &Receiver<Job>, idle: &Weak<Mut
             let mut now = lock(life);
             now.asked += 1;
             if let Some(idle) = idle.upgrade().filter(|_| !now.given_up) {
-                lock(&idle).push(talker);
+                let mut idle = lock(&idle);
+                if idle.len() < IDLE {
+                    idle.push(talker);
+                }
             }
         };
         let done = match &mut started {
@@ -255,7 +302,9 @@ struct Pipes {
 
 fn start(hello: &Hello, life: &Mutex<Life>) -> io::Result<Pipes> {
     let mut command = Command::new(process::own_executable()?);
-    command.arg("share-talker").current_dir("/");
+    command.arg("share-talker").current_dir("/").env_clear();
+    command.envs(KEPT.iter().filter_map(|name| Some((name, std::env::var_os(name)?))));
+    process::inherits_nothing(&mut command);
     command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null());
     let mut child = command.spawn()?;
     let (questions, answers) = (child.stdin.take(), child.stdout.take());
@@ -290,9 +339,9 @@ impl Pipes {
                 let _ = tell.send(Err(why.into()));
                 return Ok(());
             }
-            Err(e) => {
-                let _ = tell.send(Err(cut()));
-                return Err(e);
+            Err(why) => {
+                let _ = tell.send(Err(why));
+                return Err(io::Error::other("it has ended"));
             }
         };
         let ((give, pieces), (say, end)) = (mpsc::channel(PIECES), oneshot::channel());
@@ -310,12 +359,18 @@ impl Pipes {
         Ok(())
     }
 
-    fn ask(&mut self, question: &Question, body: &[Bytes]) -> io::Result<Begun> {
+    fn ask(&mut self, question: &Question, body: &[Bytes]) -> Result<Begun, HttpError> {
+        // Of a question that it has not got whole, the server has got nothing.
+        self.tell(question, body)
+            .map_err(|_| HttpError::new(HttpErrorKind::Request, Words(ENDED.to_owned())))?;
+        wire::read(&mut self.answers, MAX_MESSAGE).map_err(|_| cut())
+    }
+
+    fn tell(&mut self, question: &Question, body: &[Bytes]) -> io::Result<()> {
         wire::write(&mut self.questions, question)?;
         body.iter().try_for_each(|bytes| write_piece(&mut self.questions, bytes))?;
         Piece::End.write(&mut self.questions)?;
-        self.questions.flush()?;
-        wire::read(&mut self.answers, MAX_MESSAGE)
+        self.questions.flush()
     }
 }
 
@@ -334,19 +389,24 @@ impl From<Failed> for HttpError {
             Kind::Decode => HttpErrorKind::Decode,
             Kind::Unknown => HttpErrorKind::Unknown,
         };
-        HttpError::new(kind, Words(why.words))
+        // What comes from there is anybody's.
+        HttpError::new(kind, Words(SafeText::new(&why.words).to_string()))
     }
 }
 
+const ENDED: &str = "the process that talks to it has ended";
+
+/// Trying again would not help.
 fn not_started(e: &io::Error) -> HttpError {
-    HttpError::new(
-        HttpErrorKind::Connect,
-        Words(format!("the process that talks to it cannot be started: {e}")),
-    )
+    HttpError::new(HttpErrorKind::Unknown, Words(e.to_string()))
 }
 
 fn cut() -> HttpError {
-    HttpError::new(HttpErrorKind::Interrupted, Words("the process that talks to it has ended".to_owned()))
+    HttpError::new(HttpErrorKind::Interrupted, Words(ENDED.to_owned()))
+}
+
+fn silent() -> HttpError {
+    HttpError::new(HttpErrorKind::Timeout, Words("the process that talks to it says nothing".to_owned()))
 }
 
 fn no_answer() -> HttpError {
@@ -363,7 +423,8 @@ mod tests {
     /// What is read of a body of two pieces with this end.
     fn read(end: Option<Result<(), HttpError>>) -> (Vec<u8>, Option<HttpErrorKind>) {
         let ((give, pieces), (say, said)) = (mpsc::channel(PIECES), oneshot::channel());
-        let body = Body { pieces, end: Some(said), _waiting: Waiting { life: Arc::default(), asked: 0 } };
+        let _waiting = Waiting { life: Arc::default(), asked: 0 };
+        let body = Body { pieces, end: Some(said), silence: Duration::from_secs(60), late: None, _waiting };
         give.try_send(Bytes::from_static(b"a")).unwrap();
         give.try_send(Bytes::from_static(b"b")).unwrap();
         match end {

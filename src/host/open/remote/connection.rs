@@ -3,7 +3,7 @@
 
 use super::apart::Apart;
 use super::guard::{Connector, Said};
-use super::talker::{Hello, client};
+use super::talker::{Hello, SENT, client};
 use super::{Access, Place, place};
 use crate::host::open::{self, OpenError};
 use crate::host::{account, process, threads};
@@ -26,8 +26,6 @@ const RETRIES: usize = 2;
 
 /// What the retries of one question and a server that asks for patience may take beside the time for an answer.
 const PAUSES: Duration = Duration::from_secs(10);
-/// What is sent in one piece goes at this rate at least, in bytes a second.
-const SENT: u64 = 10_000;
 
 /// A server, and what it said last.
 #[derive(Debug)]
@@ -119,8 +117,13 @@ pub(super) fn make(location: &Path, access: &Access) -> Result<Connection, Strin
     let said = Said::default();
     let place = place(text)?;
     let region = matches!(place, Place::Bucket(..)).then(|| access.region.clone());
-    let connector =
-        Connector { service: service(access)?, said: said.clone(), region, setting: setting(access) };
+    let connector = Connector {
+        service: service(access)?,
+        own: own(&place, access)?,
+        said: said.clone(),
+        region,
+        setting: setting(access),
+    };
     let retry = RetryConfig {
         backoff: BackoffConfig {
             init_backoff: Duration::from_millis(100),
@@ -170,6 +173,14 @@ fn service(access: &Access) -> Result<Arc<dyn HttpService>, String> {
         None => Arc::new(client(certificates.as_deref(), access.timeout)?),
         Some(account) => Arc::new(Apart::new(Hello { account, certificates, timeout: access.timeout })),
     })
+}
+
+/// Who asks the metadata service of the machine for a key; None: a file has it, or none is needed.
+fn own(place: &Place<'_>, access: &Access) -> Result<Option<Arc<dyn HttpService>>, String> {
+    match (place, &access.credentials) {
+        (Place::Bucket(..), None) => Ok(Some(Arc::new(client(None, access.timeout)?))),
+        _ => Ok(None),
+    }
 }
 
 /// Those of the configured file, as they stand there.

@@ -66,6 +66,9 @@ impl Said {
 #[derive(Debug, Clone)]
 pub(super) struct Connector {
     pub service: Arc<dyn HttpService>,
+    /// Whom the metadata service of the machine gives a key: it is no stranger, and who listens to strangers gets no key.
+    /// None: a key file is named.
+    pub own: Option<Arc<dyn HttpService>>,
     pub said: Said,
     /// That of the bucket, as it is configured; None: it is a web server.
     pub region: Option<String>,
@@ -75,14 +78,15 @@ pub(super) struct Connector {
 
 impl HttpConnector for Connector {
     fn connect(&self, _: &ClientOptions) -> object_store::Result<HttpClient> {
-        let Self { service, said, region, setting } = self.clone();
-        Ok(HttpClient::new(Guarded { service, said, region, setting }))
+        let Self { service, own, said, region, setting } = self.clone();
+        Ok(HttpClient::new(Guarded { service, own, said, region, setting }))
     }
 }
 
 #[derive(Debug)]
 struct Guarded {
     service: Arc<dyn HttpService>,
+    own: Option<Arc<dyn HttpService>>,
     said: Said,
     region: Option<String>,
     setting: &'static str,
@@ -111,15 +115,15 @@ impl Guarded {
         let is_object = !is_list && !METADATA.contains(&host) && request.method().as_str() == "GET";
         let mut left = AGAIN;
         loop {
-            let asked = self.service.call(request.clone());
             let answer = if METADATA.contains(&host) {
+                let Some(own) = &self.own else { return Err(self.refuse(None, NO_KEY.to_owned())) };
                 // Outside a cloud there is nobody, or no way to that address.
-                match tokio::time::timeout(METADATA_SERVICE, asked).await {
+                match tokio::time::timeout(METADATA_SERVICE, own.call(request.clone())).await {
                     Ok(Ok(answer)) => Ok(answer),
                     Ok(Err(_)) | Err(_) => return Err(self.refuse(None, NO_KEY.to_owned())),
                 }
             } else {
-                asked.await
+                self.service.call(request.clone()).await
             };
             let answer = answer.inspect_err(|e| self.said.failed(e))?;
             let status = answer.status();

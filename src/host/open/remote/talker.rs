@@ -1,6 +1,6 @@
 //! The process that talks to servers without any right of this machine (SITE.md 7): certificates, HTTP and all that a server
 //! sends are taken apart here, and what comes out goes to its parent ([`super::apart`]) as pieces of bytes. It knows no key:
-//! requests come to it signed. Its standard input gives one question after the other; where that ends, it ends.
+//! requests come to it signed, and who gives keys to machines in a cloud is asked by its parent. Its standard input gives one question after the other; where that ends, it ends.
 
 use crate::host::account::Account;
 use crate::host::{process, threads, wire};
@@ -17,10 +17,17 @@ use tokio::sync::mpsc;
 /// The longest message that is no piece of a body: names and values of a request or an answer, or some certificates as JSON.
 pub(super) const MAX_MESSAGE: usize = 8 << 20;
 /// The longest piece of a body, in bytes.
-pub(super) const MAX_PIECE: usize = 16 << 20;
+pub(super) const MAX_PIECE: usize = 256 << 10;
+/// The longest words for an error, in characters.
+const MAX_WORDS: usize = 300;
+/// An answer with more names has none that anybody needs.
+pub(super) const MAX_FIELDS: usize = 1_000;
 
 /// A part of a large object may take so long to be sent before anything comes back. Who waits for less has a deadline.
-const SILENCE: Duration = Duration::from_secs(60);
+pub(super) const SILENCE: Duration = Duration::from_secs(60);
+
+/// What is sent in one piece goes at this rate at least, in bytes a second.
+pub(super) const SENT: u64 = 10_000;
 
 /// What it is told first.
 #[derive(Debug, Serialize, Deserialize)]
@@ -86,7 +93,7 @@ impl From<&HttpError> for Failed {
         while let Some(source) = innermost.source() {
             innermost = source;
         }
-        Self { kind, words: innermost.to_string() }
+        Self { kind, words: innermost.to_string().chars().take(MAX_WORDS).collect() }
     }
 }
 
@@ -117,8 +124,8 @@ impl Piece {
         let mut bytes = vec![0; length];
         from.read_exact(&mut bytes)?;
         match what {
-            0 => Ok(Self::Bytes(bytes)),
-            1 => Ok(Self::End),
+            0 if length > 0 => Ok(Self::Bytes(bytes)),
+            1 if length == 0 => Ok(Self::End),
             2 => Ok(Self::Failed(serde_json::from_slice(&bytes)?)),
             _ => Err(io::Error::new(io::ErrorKind::InvalidData, "that is no piece of an answer")),
         }
@@ -144,9 +151,14 @@ pub fn main() -> u8 {
 fn work() -> io::Result<()> {
     let mut told = io::stdout().lock();
     let hello: Hello = wire::read(&mut io::stdin().lock(), MAX_MESSAGE)?;
-    let ready = process::give_up_rights(&hello.account)
-        .map_err(|e| format!("it cannot become {}: {e}", hello.account.name))
-        .and_then(|()| client(hello.certificates.as_deref(), hello.timeout));
+    // The certificates of the system may be root's to read alone.
+    let ready = client(hello.certificates.as_deref(), hello.timeout).and_then(|client| {
+        let given_up = process::give_up_rights(&hello.account);
+        given_up.map(|()| client).map_err(|e| {
+            let name = &hello.account.name;
+            format!("pcm cannot become the account \"{name}\" of [share] account to listen to servers: {e}")
+        })
+    });
     let client = match ready {
         Ok(client) => client,
         Err(why) => return wire::write(&mut told, &Welcome::Err(why)),
@@ -251,7 +263,15 @@ mod tests {
         );
         assert!(matches!(Piece::read(&mut from), Ok(Piece::End)));
         assert_eq!(from.len(), 0, "of no bytes there is no piece");
-        for wrong in [&[3, 0, 0, 0, 0][..], &[0, 0xff, 0, 0, 0], &[0, 0, 0, 0, 2, 1], &[2, 0, 0, 0, 0], &[]] {
+        for wrong in [
+            &[3, 0, 0, 0, 0][..],
+            &[0, 0, 0, 0, 0],
+            &[1, 0, 0, 0, 1, 0],
+            &[0, 0xff, 0, 0, 0],
+            &[0, 0, 0, 0, 2, 1],
+            &[2, 0, 0, 0, 0],
+            &[],
+        ] {
             assert!(Piece::read(&mut &*wrong).is_err(), "{wrong:?}");
         }
     }

@@ -10,7 +10,7 @@ mod tests;
 mod tree;
 
 pub use leftovers::{kill_at_once, leftovers, release};
-pub use spawn::{act_as, give_up_rights, ignore_hangups, leave_no_core, spawn_detached};
+pub use spawn::{act_as, give_up_rights, ignore_hangups, inherits_nothing, leave_no_core, spawn_detached};
 pub use tree::{KEEPS_ORPHANS, Tree, descendants, kill_until_none, wake};
 
 use super::{account, proc};

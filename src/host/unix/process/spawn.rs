@@ -32,16 +32,33 @@ pub fn leave_no_core() {
     let _ = set_dumpable_behavior(DumpableBehavior::NotDumpable);
 }
 
+pub fn inherits_nothing(command: &mut Command) {
+    // SAFETY: only async-signal-safe calls.
+    unsafe {
+        command.pre_exec(|| {
+            check(libc::setsid())?;
+            reset()
+        });
+    }
+}
+
 #[cfg_attr(not(feature = "remote"), allow(dead_code, reason = "nobody is listened to"))]
 pub fn give_up_rights(account: &Account) -> io::Result<()> {
     use rustix::process::{Resource, Rlimit, setrlimit};
+    const KEYCTL_JOIN_SESSION_KEYRING: libc::c_int = 1;
     let (Some(uid), Some(gid)) = (account.uid, account.gid) else {
         return Err(io::Error::new(io::ErrorKind::InvalidInput, "the account has no number"));
     };
     setrlimit(Resource::Fsize, Rlimit { current: Some(0), maximum: Some(0) })?;
+    // SAFETY: takes no pointer. The keys of a login of root's are no longer its own; some kernels know of none.
+    unsafe { libc::syscall(libc::SYS_keyctl, KEYCTL_JOIN_SESSION_KEYRING, 0) };
     become_account(&(uid, gid, Vec::new()))?;
-    // SAFETY: takes no pointer. No program that it starts has more rights than it has.
-    unsafe { check(libc::prctl(libc::PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0))? };
+    // SAFETY: none of them takes a pointer. No program that it starts has more rights than it has, and it is killed when the
+    // thread that started it ends; the change of account would have undone that.
+    unsafe {
+        check(libc::prctl(libc::PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0))?;
+        check(libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL, 0, 0, 0))?;
+    }
     leave_no_core();
     // SAFETY: takes no pointer.
     if uid == 0 || unsafe { libc::setuid(0) } == 0 {
@@ -54,13 +71,7 @@ pub fn spawn_detached(exe: &Path, args: &[OsString]) -> io::Result<Detached> {
     let mut command = Command::new(exe);
     command.args(args).current_dir("/");
     command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null());
-    // SAFETY: only async-signal-safe calls.
-    unsafe {
-        command.pre_exec(|| {
-            check(libc::setsid())?;
-            reset()
-        });
-    }
+    inherits_nothing(&mut command);
     let mut child = command.spawn()?;
     match (child.stdin.take(), child.stdout.take()) {
         (Some(stdin), Some(stdout)) => Ok(Detached { stdin, stdout, child }),

@@ -53,6 +53,9 @@ pub fn spawn_detached(exe: &Path, args: &[OsString]) -> io::Result<Detached> {
 pub fn leave_no_core() {}
 
 #[cfg_attr(not(feature = "remote"), allow(dead_code, reason = "nobody is listened to"))]
+pub fn inherits_nothing(_: &mut Command) {}
+
+#[cfg_attr(not(feature = "remote"), allow(dead_code, reason = "nobody is listened to"))]
 pub fn give_up_rights(_: &Account) -> io::Result<()> {
     Err(io::ErrorKind::Unsupported.into())
 }
