@@ -15,7 +15,7 @@ use std::process::{Child, Command, Stdio};
 use std::sync::{Mutex, MutexGuard, PoisonError, mpsc};
 use std::time::{Duration, Instant};
 
-/// The longest job or answer: an instruction file of 1 MiB as JSON numbers, and what it says.
+/// The longest job or answer: an instruction file of 1 MiB as JSON numbers, where it is no text, and what it says.
 const MAX_MESSAGE: usize = 64 << 20;
 
 /// How long a helper may take.

@@ -1,6 +1,8 @@
 //! Messages between processes as bytes (PROMISES.md 5): JSON in frames of at most 64 KiB, each behind a flag that says whether
 //! more of it follows and a length. Both ends bound what they read.
 
+pub mod bytes;
+
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use std::io::{self, Read, Write};

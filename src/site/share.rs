@@ -21,6 +21,7 @@ use super::trust::{Judge, NO_LIST, TrustMode, TrustVerdict};
 use crate::clock::Wall;
 use crate::host::open::{Folder, RegularFile};
 pub use crate::host::open::{OpenError, open_bounded, read_bounded};
+use crate::host::wire;
 use crate::terms::{Code, Problem};
 use crate::text::SafeText;
 use serde::{Deserialize, Serialize};
@@ -108,6 +109,7 @@ pub struct Look {
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Found {
     /// To be held in the state folder.
+    #[serde(with = "wire::bytes")]
     pub bytes: Vec<u8>,
     /// What they say.
     pub file: InstructionFile,
@@ -116,6 +118,7 @@ pub struct Found {
     /// As configured.
     pub share: PathBuf,
     /// `PCM.SITE`, to be held beside it: its freezes stay in force while the share is away.
+    #[serde(with = "wire::bytes")]
     pub site_bytes: Vec<u8>,
     /// What they say.
     pub site: SiteFile,

@@ -210,7 +210,7 @@ impl Executor {
     }
 
     pub(super) fn record_not_launched(&mut self, row: &AttemptRow, why: &SafeText, now: Wall) {
-        self.world.release(&row.run(), row.host.as_ref());
+        self.world.release(&row.run(), row.host.as_deref());
         let judged = outcome::not_launched(now, why.as_str(), row.attempt.number, &self.retry_policy(row));
         let result = ResultRow {
             state: judged.state,
@@ -255,7 +255,7 @@ impl Executor {
             exit_codes: request.exit_codes.clone(),
             max_run_time_s: request.max_run_time.as_secs(),
             overrides: cause.overrides.clone(),
-            need: self.known.need_of(request.request_id).cloned(),
+            need: self.known.need_of(request.request_id).cloned().map(Box::new),
             started_up_ms: None,
             host: None,
             folded_at: None,

@@ -54,7 +54,7 @@ impl Executor {
             self.unrecorded = Some(Unrecorded { run, ..*known });
             return;
         }
-        if known.is_some() && !self.world.only_host(&run, row.host.as_ref()) {
+        if known.is_some() && !self.world.only_host(&run, row.host.as_deref()) {
             self.known.unrecorded = None;
             return;
         }
@@ -90,12 +90,12 @@ impl Executor {
         let waited = mono.since(overdue.since);
         if waited >= WAKE && !overdue.woken {
             overdue.woken = true;
-            if self.world.wake_host(&overdue.run, row.host.as_ref()) {
+            if self.world.wake_host(&overdue.run, row.host.as_deref()) {
                 let line = format!("{}: its run host was stopped by somebody; it is let go on", overdue.run);
                 self.journal.warning(now, &line);
             }
         }
-        if waited >= END && self.world.end_host(&overdue.run, row.host.as_ref()) {
+        if waited >= END && self.world.end_host(&overdue.run, row.host.as_deref()) {
             overdue.ended = true;
             let line = format!("{}: its run host does not end it; both are ended", overdue.run);
             self.journal.error(now, &line);

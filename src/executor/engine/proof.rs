@@ -102,7 +102,8 @@ impl Executor {
         if let Some(launch) = Launch::of(request, decision) {
             self.prove_content(&launch, verified)?;
         }
-        self.world.startable(request).inspect_err(|why| {
+        let (program, content) = (&request.command_line.program, request.content_sha256.as_ref());
+        self.world.startable(program, content).inspect_err(|why| {
             self.known.unstartable.insert(request.request_id, why.clone());
         })
     }

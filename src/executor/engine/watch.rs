@@ -56,7 +56,7 @@ impl Executor {
                 // Stays `busy` until the next look finds nothing alive.
                 self.journal
                     .error(now, &format!("{}: its run host is gone; what is left of it is ended", row.run()));
-                if !self.world.end_leftovers(&row.run(), row.host.as_ref(), END_DEADLINE) {
+                if !self.world.end_leftovers(&row.run(), row.host.as_deref(), END_DEADLINE) {
                     self.journal.error(now, &format!("{}: something of it still lives", row.run()));
                 }
             }
@@ -103,7 +103,7 @@ impl Executor {
     }
 
     fn interrupted(&mut self, row: &AttemptRow, damaged: Option<SafeText>, now: Wall) {
-        self.world.release(&row.run(), row.host.as_ref());
+        self.world.release(&row.run(), row.host.as_deref());
         if let Some(result) = self.pressed(row, now) {
             if self.says_end(row, now) {
                 self.journal.error(now, &format!("{}: {}, {}", row.run(), result.state, result.result));
@@ -145,7 +145,7 @@ impl Executor {
             judged.state == State::SucceededRestart || row.attempt.restart.restarts != Restarts::No;
         // What an executor records only after the restart is judged as it is now.
         let restart_ahead = wants_restart && row.attempt.boot_id == self.world.boot_id();
-        let judged = match &row.need {
+        let judged = match row.need.as_deref() {
             Some(need) if judged.state.is_success() => match self.found_after(row, need) {
                 Some(found) => outcome::after_a_look(judged, need, &found, restart_ahead),
                 // It is being looked at; the next step asks again.

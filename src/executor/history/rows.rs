@@ -40,10 +40,11 @@ pub struct AttemptRow {
     pub started_up_ms: Option<u64>,
     /// What it had to do when it was claimed: a success is one only where that is done.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub need: Option<Need>,
-    /// Its run host, once there is one. What the run's folder says of it can be deleted by the package.
+    pub need: Option<Box<Need>>,
+    /// Its run host, once there is one. What the run's folder says of it can be deleted by the package. Of a run that has
+    /// ended only the file has it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub host: Option<Started>,
+    pub host: Option<Box<Started>>,
     /// When its details were folded: nothing above that decisions do not see is known any more, but for its time limit.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub folded_at: Option<Wall>,
@@ -143,7 +144,7 @@ impl History {
         self.change_attempt(at, request, number, "progress", |row| {
             Arc::make_mut(&mut row.attempt).started_at = Some(at);
             row.started_up_ms = u64::try_from(up.0.as_millis()).ok();
-            row.host = host;
+            row.host = host.map(Box::new);
         })
     }
 

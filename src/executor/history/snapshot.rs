@@ -45,7 +45,8 @@ pub struct Snapshot {
     pub reported: Reported,
     /// All deferrals by request, oldest first.
     deferrals: BTreeMap<RequestId, Vec<DeferralRow>>,
-    /// All attempts by request, in the order of their numbers. `view` shares with each what decisions see of it.
+    /// All attempts by request, in the order of their numbers; those that have ended without their run host. `view` shares
+    /// with each what decisions see of it.
     rows: BTreeMap<RequestId, Vec<AttemptRow>>,
     /// Those that have not ended.
     open: BTreeSet<(RequestId, u32)>,
@@ -201,13 +202,15 @@ impl Snapshot {
         }
     }
 
-    /// Puts an attempt into its place, or in the place of what was known of it.
-    pub(super) fn put(&mut self, row: AttemptRow) {
+    /// Puts an attempt into its place, or in the place of what was known of it. Everything that ever ran is held here: what
+    /// has ended is held without its run host, which nobody asks for any more, and in no more room than it takes.
+    pub(super) fn put(&mut self, mut row: AttemptRow) {
         let key = (row.request, row.attempt.number);
         if row.attempt.state.group() == Group::Running {
             self.open.insert(key);
         } else {
             self.open.remove(&key);
+            row.host = None;
         }
         let seen = self.view.attempts.entry(row.request).or_default();
         let rows = self.rows.entry(row.request).or_default();
@@ -217,6 +220,8 @@ impl Snapshot {
                 rows[at] = row;
             }
             Err(at) => {
+                make_room(seen);
+                make_room(rows);
                 seen.insert(at, Arc::clone(&row.attempt));
                 rows.insert(at, row);
             }
@@ -247,6 +252,14 @@ impl Snapshot {
         rows.extend(set.map(|row| DeferralRow { at: stored(row.at), until: stored(row.until), ..row }));
         self.view.deferrals.remove(&request);
         rows.into_iter().for_each(|row| self.put_deferral(row));
+    }
+}
+
+/// For one more: a vector that grows by itself takes room for four at once, and nearly every request has one attempt. The
+/// quarter keeps those short that have thousands.
+fn make_room<T>(all: &mut Vec<T>) {
+    if all.len() == all.capacity() {
+        all.reserve_exact(1 + all.len() / 4);
     }
 }
 

@@ -24,7 +24,7 @@ use crate::log::Level;
 use crate::site::content::Seal;
 use crate::site::ids::{MachineId, RequestId};
 use crate::site::indexed::{self, parts::Parts};
-use crate::site::instruction::{ContentHash, Request};
+use crate::site::instruction::{ContentHash, Program};
 use crate::site::past::Told;
 use crate::site::publication::Publication;
 use crate::site::report::seal::HostKey;
@@ -313,12 +313,12 @@ pub trait Store: Send + Sync {
     /// # Errors
     /// It is not there, or cannot be listed.
     fn seal(&self, hash: &ContentHash) -> io::Result<Seal>;
-    /// Whether the program of a request can be started: of its staged files, or of the system.
+    /// Whether a program can be started: of the staged files with this hash, or of the system.
     ///
     /// # Errors
     /// Why not, with its name.
-    fn startable(&self, request: &Request) -> Result<(), SafeText> {
-        let _ = request;
+    fn startable(&self, program: &Program, content: Option<&ContentHash>) -> Result<(), SafeText> {
+        let _ = (program, content);
         Ok(())
     }
     /// Takes staged content out of the way, to be removed later; it is not staged any more.

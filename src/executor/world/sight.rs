@@ -14,7 +14,7 @@ use crate::host::power::HostFacts;
 use crate::host::sessions::LoggedOn;
 use crate::site::indexed::store;
 use crate::site::installed::Finding;
-use crate::site::instruction::{ContentHash, Request};
+use crate::site::instruction::{ContentHash, Program};
 use crate::site::package::InstalledIf;
 use crate::site::share::Look;
 use crate::site::signed::store::Material;
@@ -154,8 +154,8 @@ impl Sight {
         self.0.is_staged(hash)
     }
 
-    pub fn startable(&self, request: &Request) -> Result<(), SafeText> {
-        self.0.startable(request)
+    pub fn startable(&self, program: &Program, content: Option<&ContentHash>) -> Result<(), SafeText> {
+        self.0.startable(program, content)
     }
 
     pub fn lock_holder(&self) -> Option<SafeText> {

@@ -52,7 +52,7 @@ impl Known {
         });
         let open = open.filter_map(|id| self.need_of(id));
         // What a run has to have done is asked when it has ended, although nobody publishes it any more.
-        open.chain(self.under_way().filter_map(|row| row.need.as_ref()))
+        open.chain(self.under_way().filter_map(|row| row.need.as_deref()))
             .map(|need| need.test.clone())
             .collect()
     }

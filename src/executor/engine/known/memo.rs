@@ -111,9 +111,11 @@ impl Known {
         if let Some(decided) = memo.0.as_ref().filter(|decided| decided.basis == basis) {
             return what(decided);
         }
-        let decisions = self.with_facts(&basis.facts, now, decision::verdicts);
-        let (listed, others): (Vec<_>, Vec<_>) = decisions.into_iter().partition(Decision::is_listed);
-        let not_targeted = others.iter().filter_map(|decision| decision.job_id).collect();
+        // There are as many as there ever were requests: the old ones go before the new ones are made.
+        memo.0 = None;
+        let mut listed = self.with_facts(&basis.facts, now, decision::verdicts);
+        let others = listed.extract_if(.., |decision| !decision.is_listed());
+        let not_targeted = others.filter_map(|decision| decision.job_id).collect();
         let (listed, not_targeted) = (Arc::new(listed), Arc::new(not_targeted));
         let decided = Decided { basis, listed, not_targeted, next_runs: OnceCell::new() };
         what(memo.0.insert(decided))

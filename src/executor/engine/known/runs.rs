@@ -21,7 +21,7 @@ impl Known {
 
     /// What is left of a run. The folder says it, and where a package has deleted that, the history.
     pub(in super::super) fn find_run(&self, row: &AttemptRow) -> io::Result<Found<ExitRecord>> {
-        let mut found = self.world.find_run(&row.run(), row.host.as_ref())?;
+        let mut found = self.world.find_run(&row.run(), row.host.as_deref())?;
         found.started |= row.attempt.started_at.is_some();
         Ok(found)
     }

@@ -11,7 +11,7 @@ use crate::site::installed::Needed;
 use crate::site::instruction::{ContentHash, Entry, Request};
 use crate::site::trust::TrustMode;
 use crate::terms::{Code, Gate, Group, Verdict};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 impl Known {
@@ -33,9 +33,15 @@ impl Known {
     }
 
     /// What could only fail is refused as soon as its files are here, and again at each look: the system may have got or
-    /// lost an interpreter.
+    /// lost an interpreter. What many requests start is looked at once.
     pub(in super::super) fn find_unstartable(&mut self) {
         let platform = self.world.platform();
+        let mut looked_at = BTreeMap::new();
+        let mut startable = |request: &Request| {
+            let (program, content) = (&request.command_line.program, request.content_sha256.as_ref());
+            let look = || self.world.startable(program, content);
+            looked_at.entry((program.clone(), content.cloned())).or_insert_with(look).clone()
+        };
         let entries = self.instructions.file.iter().flat_map(|file| &file.requests);
         let requests = entries.filter_map(|entry| match entry {
             Entry::Good(request) => Some(request),
@@ -47,7 +53,7 @@ impl Known {
                 Some(hash) => self.content.get(hash) == Some(&ContentFact::Staged),
                 None => true,
             })
-            .filter_map(|r| Some((r.request_id, self.world.startable(r).err()?)))
+            .filter_map(|r| Some((r.request_id, startable(r).err()?)))
             .collect();
     }
 

@@ -213,3 +213,22 @@ fn the_claim_of_a_request_takes_its_run_out_of_the_queue_in_the_same_transaction
     assert_eq!(held.view.queue[1].by.as_str(), "anna");
     assert_eq!(held, history.snapshot().unwrap());
 }
+
+#[test]
+fn what_has_ended_is_held_without_its_run_host_and_the_file_keeps_it() {
+    let machine = Machine::new();
+    let mut history = machine.open().unwrap();
+    let mut held = history.snapshot().unwrap();
+    let process = ProcessIdentity { pid: 7, start_time: 8, boot_id: "boot".into() };
+    let host = Started { host: process, cgroup: None, no_cgroup: None };
+    held.apply(history.claim(at(1), &row(id(1), 1)).unwrap());
+    held.apply(history.hosted(at(2), Monotonic::default(), id(1), 1, Some(host.clone())).unwrap());
+    assert_eq!(held.attempt(id(1), 1).unwrap().host.as_deref(), Some(&host));
+    let Delta::Attempt(written) = history.finish(at(3), id(1), 1, &ended(State::Succeeded)).unwrap() else {
+        panic!("it is an attempt that has changed");
+    };
+    assert_eq!(written.host.as_deref(), Some(&host));
+    held.apply(Delta::Attempt(written));
+    assert_eq!(held.attempt(id(1), 1).unwrap().host, None);
+    assert_eq!(held, history.snapshot().unwrap());
+}

@@ -13,7 +13,7 @@ use crate::log::write::PacmanLog;
 use crate::site::content::{Seal, Target};
 use crate::site::ids::RequestId;
 use crate::site::indexed::{self, parts::Parts};
-use crate::site::instruction::{self, ContentHash, Program, Request};
+use crate::site::instruction::{self, ContentHash, Program};
 use crate::site::past::Told;
 use crate::site::publication::Publication;
 use crate::site::report::seal::HostKey;
@@ -173,8 +173,8 @@ impl Store for RealWorld {
         content::verify_staged(&self.layout.stage(), hash)
     }
 
-    fn startable(&self, request: &Request) -> Result<(), SafeText> {
-        let judged = match (&request.command_line.program, &request.content_sha256) {
+    fn startable(&self, program: &Program, content: Option<&ContentHash>) -> Result<(), SafeText> {
+        let judged = match (program, content) {
             (Program::Listed(name), _) => match programs::find(name) {
                 Some(_) => Ok(()),
                 None => Err(format!("{name}: it is in none of the system's program folders")),
