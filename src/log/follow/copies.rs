@@ -116,9 +116,16 @@ impl Follower {
         if is_copy {
             return Again::Copy;
         }
-        // What stands there was not read of it yet, and may be cut before it is.
+        // What stands there was not read of it yet, and may be cut before it is; or so little of it was read that only the look
+        // at the log tells whether it goes on here.
         let unread = |o: &mut Followed| {
-            o.retired.is_none() && (!o.print.tells() || o.is_overwritten()) && o.begins_with(&mut file, len)
+            if o.retired.is_some() {
+                return false;
+            }
+            let begins = o.begins_with(&mut file, len);
+            let (tells, is_over) = (o.print.tells(), o.is_overwritten());
+            let goes_on = !tells && is_over && o.print.offset > 0 && o.print.is_in(&mut file);
+            (!tells || is_over) && begins || goes_on
         };
         let perhaps = retired && (len < RECOGNISABLE || others.into_iter().any(unread));
         if perhaps { Again::Perhaps } else { Again::No }

@@ -8,6 +8,8 @@
 
 mod copies;
 mod cursor;
+#[cfg(test)]
+pub mod instant;
 mod names;
 mod one;
 mod pace;

@@ -477,11 +477,13 @@ impl Followed {
             return Relation::None;
         }
         let holds_all = len >= self.print.offset && self.print.is_in(other);
+        let begins = self.begins_with(other, len);
+        // Last: what is cut while it is compared is no longer equal to its own copy.
         if !self.print.is_in(&mut self.file) {
             // Truncated since the last look: all that is known is what was read.
             return if holds_all || self.print.covers(other, len) { Relation::Copy } else { Relation::None };
         }
-        if self.begins_with(other, len) {
+        if begins {
             Relation::Copy
         } else if holds_all {
             Relation::Continues

@@ -1,6 +1,7 @@
 //! Real files that grow: their last records, what is new, and what is older.
 
 mod hostile;
+mod instants;
 #[cfg(unix)]
 mod pace;
 mod resumed;
