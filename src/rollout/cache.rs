@@ -21,7 +21,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 /// How it is laid out.
-const LAYOUT: u32 = 8;
+const LAYOUT: u32 = 9;
 /// Another pcm that writes it is waited for so long.
 const BUSY: Duration = Duration::from_secs(2);
 /// What another console of this account has kept since then stays: two that watch would write all of it in turn for ever.
@@ -470,7 +470,8 @@ fn rows(file: &Path) -> Result<Option<Read>, Unread> {
     }
     let mut all =
         db.prepare("SELECT machine, size, changed, number, crc, said FROM reports ORDER BY machine")?;
-    let mut kept = BTreeMap::new();
+    // A map that is made of all of them at once takes half of the room of one that grows.
+    let mut kept = Vec::new();
     let mut rows = all.query([])?;
     while let Some(row) = rows.next()? {
         let wrong = || Unread::Damaged("a row is not what was written".to_owned());
@@ -485,8 +486,9 @@ fn rows(file: &Path) -> Result<Option<Read>, Unread> {
         if row.get::<_, u32>(4)? != sum(machine, &looked, &said) {
             return Err(wrong());
         }
-        kept.insert(machine, Kept { looked, said });
+        kept.push((machine, Kept { looked, said }));
     }
+    let kept = kept.into_iter().collect();
     let forecasts = forecasts(&db)?;
     let seals = seals(&db)?;
     Ok(Some(Read { rows: kept, words, turn, looked, forecasts, seals }))

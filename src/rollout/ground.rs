@@ -97,7 +97,7 @@ impl Ground {
             before.site_id == folder.settings.site_id && verified == (signs && !unsigned)
         });
         let known = before.and_then(Self::list).map(Source::of_list);
-        let source = folder.read_again(means.programs, known.as_ref())?;
+        let mut source = folder.read_again(means.programs, known.as_ref())?;
         (means.needs)(&folder.share())?;
         let standing = standing(&folder, &How::looking(means.programs, means.now))?;
         let same = before.filter(|_| known.is_some_and(|known| known.list() == source.list()));
@@ -106,7 +106,10 @@ impl Ground {
                 let again = |whose: &Arc<Whose>| -> Result<Arc<Whose>> { Ok(whose.again(folder.counted()?)) };
                 (Arc::clone(&before.members), before.whose().map(again).transpose()?)
             }
-            None => (Arc::new(source.members()), Whose::of(&folder, &source.machines)?.map(Arc::new)),
+            None => {
+                let whose = Whose::of(&folder, &source.machines)?;
+                (Arc::new(source.take_members()), whose.map(Arc::new))
+            }
         };
         let published =
             |id: &JobId| standing.as_ref().is_none_or(|s| s.index.jobs.iter().any(|job| job.job_id == *id));

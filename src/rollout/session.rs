@@ -15,14 +15,16 @@ use super::refresh::{Look, refresh};
 use super::shared::Texts;
 use crate::clock::Wall;
 use crate::error::{Exit, Failure, Result};
+use crate::host::threads;
 use crate::site::expression::Expression;
 use crate::site::expression::filter::Filter;
 use crate::site::ids::{JobId, MachineId, RequestId};
 use crate::text::SafeText;
 use std::cell::RefCell;
 use std::collections::BTreeSet;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::thread::JoinHandle;
 use std::time::Duration;
 
 /// A share that gives no report for so long gives none.
@@ -37,6 +39,8 @@ type Collected = (PathBuf, Asks, Taken);
 #[derive(Debug, Default)]
 pub struct Session {
     kept: Option<(PathBuf, Cache)>,
+    /// What was kept is being read.
+    coming: Option<(PathBuf, JoinHandle<Cache>)>,
     look: Look,
     /// None: the reports themselves were looked at last.
     collected: Option<Collected>,
@@ -75,6 +79,23 @@ pub struct Only<'a> {
 }
 
 impl Session {
+    /// Begins to read what is kept of the reports on this share, so that it is there when they are looked at: what they are
+    /// counted from takes as long to read.
+    pub fn begin(&mut self, share: &Path) {
+        if self.kept.is_some() || self.coming.is_some() {
+            return;
+        }
+        let of = share.to_owned();
+        let coming = threads::start("kept", move || Cache::of(&of));
+        // Without a thread it is read when it is wanted.
+        self.coming = coming.ok().map(|coming| (share.to_owned(), coming));
+    }
+
+    fn begun(&mut self) -> Option<(PathBuf, Cache)> {
+        let (share, coming) = self.coming.take()?;
+        Some((share, coming.join().ok()?))
+    }
+
     /// Looks at what the machines report now, or at what a collector has read of it. `tell`: so many of so many reports were
     /// looked at, and what there is so far.
     ///
@@ -87,7 +108,8 @@ impl Session {
         mut tell: impl FnMut(&Read<'_>, usize, usize),
     ) -> Result<Read<'_>> {
         let share = &ground.share;
-        let (_, mut cache) = match self.kept.take() {
+        let begun = self.begun();
+        let (_, mut cache) = match self.kept.take().or(begun) {
             Some((at, cache)) if at == *share => (at, cache),
             _ => (share.clone(), Cache::of(share)),
         };
@@ -465,5 +487,53 @@ mod tests {
         let read = session.read(&ground, ask, |read, _, _| told.push(requests(read))).unwrap();
         assert!(read.collected.is_none() && requests(&read) == Some(3));
         assert!(!told.is_empty() && told.iter().all(|told| *told == Some(3)), "{told:?}");
+    }
+
+    #[test]
+    fn what_was_begun_to_be_read_of_a_share_is_what_its_reports_are_compared_with() {
+        let dir = tempfile::tempdir().unwrap();
+        let share = dir.path().join("share");
+        fs::create_dir_all(share.join(FOLDER)).unwrap();
+        let mut ground = Ground::shown(vec![job(0)], (0..3).map(member).collect(), (1, 3));
+        ground.share.clone_from(&share);
+        for member in ground.members.iter() {
+            let mut said = report(3);
+            (said.summary.machine, said.summary.site_id) = (member.machine, Some(ground.site_id.clone()));
+            fs::write(share.join(FOLDER).join(report_name(member.machine)), said.to_bytes().unwrap())
+                .unwrap();
+        }
+        // Later than what was written can be written again.
+        let ask = Ask { now: now() + TimeDelta::days(36_500), fresh: true, everything: true };
+        let home = dir.path().join("home");
+        let open = move || Cache::open(&home, "kept.db");
+        let read = |session: &mut Session| {
+            session.read(&ground, ask, |_, _, _| {}).unwrap();
+            let cache = &session.kept.as_ref().unwrap().1;
+            (session.look.anew, session.look.read, cache.is_empty())
+        };
+        let mut first = Session { kept: Some((share.clone(), open())), ..Session::default() };
+        assert_eq!(read(&mut first), (3, 3, false));
+        first.save();
+        let begun = |share: &Path| {
+            let coming = threads::start("kept", open.clone()).unwrap();
+            Session { coming: Some((share.to_owned(), coming)), ..Session::default() }
+        };
+        let mut second = begun(&share);
+        // What is being read is not read twice.
+        second.begin(&share);
+        assert_eq!(read(&mut second), (0, 3, false));
+        assert!(second.coming.is_none());
+        second.begin(&share);
+        assert!(second.coming.is_none(), "it has what is kept");
+        // That of another share is none of this one.
+        let mut other = begun(dir.path());
+        let (_, taken) = other.begun().unwrap();
+        assert!(!taken.is_empty());
+        let mut none = threads::tests::without(|| {
+            let mut none = Session::default();
+            none.begin(&share);
+            none
+        });
+        assert!(none.begun().is_none());
     }
 }

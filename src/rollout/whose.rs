@@ -72,11 +72,12 @@ struct Known {
 impl Whose {
     /// By the site's list of machines, whose keys were read when the list was. `counted`: which reports were counted last.
     pub fn new(site_id: SiteId, machines: &Machines, counted: Counted) -> Self {
-        let mut keys = BTreeMap::new();
-        for (id, machine) in machines {
-            let Some(text) = machine.host_key.as_deref().and_then(without_comment) else { continue };
-            keys.insert(*id, Known { text: text.into(), shared: false, newest: newest(&counted, *id, text) });
-        }
+        let known = machines.iter().filter_map(|(id, machine)| {
+            let text = machine.host_key.as_deref().and_then(without_comment)?;
+            Some((*id, Known { text: text.into(), shared: false, newest: newest(&counted, *id, text) }))
+        });
+        // Made of all at once, it takes half of the room of one that grows.
+        let mut keys: BTreeMap<MachineId, Known> = known.collect();
         for id in shared(&keys) {
             if let Some(known) = keys.get_mut(&id) {
                 known.shared = true;

@@ -120,14 +120,30 @@ pub(super) fn ground(
     job: Option<JobId>,
     before: Option<&Ground>,
 ) -> Result<Ground> {
+    ground_with(app, named, job, before, |_| {})
+}
+
+/// The same; `found`: learns where its reports are before its machines are read.
+fn ground_with(
+    app: &App,
+    named: &FolderArgs,
+    job: Option<JobId>,
+    before: Option<&Ground>,
+    found: impl FnOnce(&Path),
+) -> Result<Ground> {
     let programs = lint::programs(app);
     let means = Means { programs: &programs, needs: &|share| app.needs(share), now: app.now, before };
     let ground = match share_alone(&app.setup, named) {
         None => {
             let elsewhere = app.setup.flags.shares.first().map(PathBuf::as_path);
-            Ground::of_folder(folder::open(app, named)?, elsewhere, job, &means)?
+            let folder = folder::open(app, named)?;
+            found(&elsewhere.map_or_else(|| folder.share(), Path::to_owned));
+            Ground::of_folder(folder, elsewhere, job, &means)?
         }
-        Some(share) => Ground::of_share(share, &means)?,
+        Some(share) => {
+            found(share);
+            Ground::of_share(share, &means)?
+        }
     };
     match job {
         None => Ok(ground),
@@ -145,7 +161,7 @@ struct Looks {
 /// Counts, as things stand now.
 fn look(looks: &mut Looks, app: &App, args: &RolloutArgs, asked: &Asked) -> Result<RolloutDoc> {
     let Looks { ground: known, session } = looks;
-    let ground = ground(app, &args.folder, args.job, known.as_ref())?;
+    let ground = ground_with(app, &args.folder, args.job, known.as_ref(), |share| session.begin(share))?;
     let ground = &*known.insert(ground);
     let mut tell = progress(app);
     let ask = Ask { now: app.now, fresh: args.fresh, everything: asked.condition.is_some() };

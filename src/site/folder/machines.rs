@@ -4,7 +4,7 @@
 use crate::fields::cut;
 use crate::site::ids::{MachineId, SiteCode};
 use crate::site::index::members::{MAX_GROUPS, Member, is_group, is_host, is_state};
-use crate::site::signed::signers::Key;
+use crate::site::signed::signers::{Key, ed25519};
 use crate::terms::Problem;
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
@@ -75,6 +75,11 @@ impl Machine {
             groups: self.groups.clone(),
         }
     }
+
+    /// The same, where nothing else of it is wanted.
+    pub fn into_member(self) -> Member {
+        Member { machine: self.id, host: self.host, adopt: self.adopt, groups: self.groups }
+    }
 }
 
 /// The machines of a site, by their ids.
@@ -116,9 +121,11 @@ fn each(
         return Err(vec![Problem::of_file(MALFORMED, file, format!("larger than {MAX_BYTES} bytes"))]);
     }
     let bytes = bytes.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(bytes);
-    let (mut ids, mut problems) = (HashSet::new(), Vec::new());
+    // Tables of the size that they get: of one that grows, everything is moved each time.
+    let lines = bytes.split(|b| *b == b'\n').count().min(MAX_MACHINES);
+    let (mut ids, mut problems) = (HashSet::with_capacity(lines), Vec::new());
     let (mut named, mut most) = (1, USUAL);
-    let mut hosts: HashMap<String, MachineId> = HashMap::new();
+    let mut hosts: HashMap<Cow<'_, str>, MachineId> = HashMap::with_capacity(lines);
     for (number, line) in (1..).zip(bytes.split(|b| *b == b'\n')) {
         let mut wrong = |message: String| {
             let problem = Problem { line: Some(number), ..Problem::of_file(MALFORMED, file, message) };
@@ -138,7 +145,7 @@ fn each(
         }
         match machine(line, site, most) {
             Ok((machine, columns)) => {
-                let host = machine.host.as_ref().map(|host| host.to_ascii_lowercase());
+                let host = machine.host.as_deref().map(|host| in_lower_case(line, host));
                 if let Some(other) = host.and_then(|host| hosts.insert(host, machine.id)) {
                     let host = machine.host.as_deref().unwrap_or_default();
                     wrong(format!("{other} has the host name {host}, too: which one would {host} be?"));
@@ -159,6 +166,15 @@ fn each(
         }
     }
     if problems.is_empty() { Ok(()) } else { Err(problems) }
+}
+
+/// A host name as it is compared. Nearly every list has it so: nothing of its line is copied.
+fn in_lower_case<'a>(line: &'a str, host: &str) -> Cow<'a, str> {
+    let field = line.split(',').nth(1).map(str::trim);
+    match field.filter(|field| *field == host && !field.bytes().any(|b| b.is_ascii_uppercase())) {
+        Some(field) => Cow::Borrowed(field),
+        None => Cow::Owned(host.to_ascii_lowercase()),
+    }
 }
 
 /// A line of whoever reads the list, which no machine stands in.
@@ -274,6 +290,7 @@ pub fn check_groups<'a>(groups: impl Iterator<Item = &'a str>) -> Result<Vec<Str
 pub fn check_key(text: &str) -> Result<Option<String>, String> {
     match text {
         "" => Ok(None),
+        text if ed25519(text).is_some() => Ok(Some(text.to_owned())),
         text => match Key::read(text) {
             Ok(_) => Ok(Some(text.to_owned())),
             Err(distrust) => Err(format!("its host key cannot be used: {}", distrust.why)),

@@ -106,6 +106,14 @@ impl Source {
     pub fn members(&self) -> Vec<Member> {
         self.machines.values().map(machines::Machine::member).collect()
     }
+
+    /// The same, where nothing else of its machines is wanted: nobody has them twice for it.
+    pub fn take_members(&mut self) -> Vec<Member> {
+        match Arc::try_unwrap(std::mem::take(&mut self.machines)) {
+            Ok(machines) => machines.into_values().map(machines::Machine::into_member).collect(),
+            Err(shared) => shared.values().map(machines::Machine::member).collect(),
+        }
+    }
 }
 
 impl Folder {

@@ -4,6 +4,7 @@
 use super::Distrust;
 use crate::clock::Wall;
 use crate::terms::{Code, words};
+use base64ct::{Base64, Encoding as _};
 use chrono::{NaiveDate, TimeZone as _, Utc};
 use serde::{Deserialize, Serialize};
 use ssh_key::public::KeyData;
@@ -135,6 +136,26 @@ impl Key {
     pub(super) fn public(&self) -> &PublicKey {
         &self.0
     }
+}
+
+/// How OpenSSH writes a key of the kind that nearly all machines have, and what it writes there before the key's own bytes.
+const ED25519: &str = "ssh-ed25519 ";
+const BEFORE: &[u8; 19] = b"\0\0\0\x0bssh-ed25519\0\0\0\x20";
+
+/// The bytes of such a key of which [`ed25519_text`] makes this text, `TYPE KEY`; None: there are none. What has them is a key
+/// that [`Key::read`] reads, and of a hundred thousand that is known much sooner.
+pub fn ed25519(text: &str) -> Option<[u8; 32]> {
+    // Their base64 has no remainder: no two texts have the same bytes.
+    let mut bytes = [0; 51];
+    let read = Base64::decode(text.strip_prefix(ED25519)?, &mut bytes).ok()?;
+    read.strip_prefix(BEFORE)?.try_into().ok()
+}
+
+/// `TYPE KEY` of such a key.
+pub fn ed25519_text(key: &[u8; 32]) -> String {
+    let mut text = ED25519.to_owned();
+    text.push_str(&Base64::encode_string(&[BEFORE.as_slice(), key].concat()));
+    text
 }
 
 /// One line of a trust list: who signs with which key, as what, from when and until when.
@@ -289,6 +310,7 @@ mod tests {
     #![allow(clippy::unwrap_used)]
     use super::super::testing::signing_key;
     use super::*;
+    use proptest::prelude::*;
 
     fn key() -> Key {
         signing_key(1).1
@@ -363,6 +385,20 @@ mod tests {
         assert!(signer.valid_at(at("2026-12-31T23:59:59Z")).is_ok());
         for out in ["2025-12-31T23:59:59Z", "2027-01-01T00:00:00Z"] {
             assert_eq!(signer.valid_at(at(out)).unwrap_err().code, Code::KeyExpired);
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn whatever_bytes_a_key_has_it_is_known_by_them_as_it_is_read(bytes in any::<[u8; 32]>(), at in 0..80_usize, c in "[ -~]") {
+            let text = ed25519_text(&bytes);
+            prop_assert_eq!(ed25519(&text), Some(bytes));
+            prop_assert_eq!(Key::read(&text).map(|key| key.text()), Ok(text.clone()));
+            // What is no key, or not the text of one, has no bytes.
+            let mut other = text.clone();
+            other.replace_range(at..=at, &c);
+            let read = Key::read(&other).is_ok_and(|key| key.text() == other);
+            prop_assert!(ed25519(&other).is_none() || read, "{}", other);
         }
     }
 }
