@@ -30,7 +30,9 @@ const PIECES: usize = 4;
 const IDLE: usize = 4;
 /// What an honest process takes beyond its own patience with a server.
 const GRACE: Duration = Duration::from_secs(15);
-/// What of the environment says where the system's certificates and names are.
+/// The longest words for an error, in characters.
+const MAX_WORDS: usize = 300;
+/// What of the environment its loader needs, or what says where the system's certificates and names are.
 const KEPT: [&str; 5] = ["SSL_CERT_FILE", "SSL_CERT_DIR", "LOCALDOMAIN", "RES_OPTIONS", "LD_LIBRARY_PATH"];
 
 /// Who asks so.
@@ -193,18 +195,23 @@ impl HttpService for Apart {
             let answer = told.map_err(|_| silent())?.map_err(|_| cut())??;
             let body =
                 Body { pieces: answer.pieces, end: Some(answer.end), silence, late: None, _waiting: waiting };
-            let mut response = HttpResponse::new(HttpResponseBody::new(body));
-            if answer.status < 200 || answer.fields.len() > MAX_FIELDS {
-                return Err(no_answer());
-            }
-            *response.status_mut() = answer.status.try_into().map_err(|_| no_answer())?;
-            for (name, value) in answer.fields {
-                let name: reqwest::header::HeaderName = name.parse().map_err(|_| no_answer())?;
-                response.headers_mut().append(name, value.try_into().map_err(|_| no_answer())?);
-            }
-            Ok(response)
+            response(answer.status, answer.fields, HttpResponseBody::new(body))
         })
     }
+}
+
+/// An answer as HTTP has it: what comes from the process that listened may be anything.
+fn response(status: u16, fields: Fields, body: HttpResponseBody) -> Result<HttpResponse, HttpError> {
+    let mut response = HttpResponse::new(body);
+    if status < 200 || fields.len() > MAX_FIELDS {
+        return Err(no_answer());
+    }
+    *response.status_mut() = status.try_into().map_err(|_| no_answer())?;
+    for (name, value) in fields {
+        let name: reqwest::header::HeaderName = name.parse().map_err(|_| no_answer())?;
+        response.headers_mut().append(name, value.try_into().map_err(|_| no_answer())?);
+    }
+    Ok(response)
 }
 
 /// What comes of an answer.
@@ -389,8 +396,9 @@ impl From<Failed> for HttpError {
             Kind::Decode => HttpErrorKind::Decode,
             Kind::Unknown => HttpErrorKind::Unknown,
         };
-        // What comes from there is anybody's.
-        HttpError::new(kind, Words(SafeText::new(&why.words).to_string()))
+        // What comes from there is anybody's: that it is short is not for the other side to say.
+        let words: String = why.words.chars().take(MAX_WORDS).collect();
+        HttpError::new(kind, Words(SafeText::new(&words).to_string()))
     }
 }
 
@@ -453,6 +461,56 @@ mod tests {
             (b"ab".to_vec(), Some(HttpErrorKind::Interrupted)),
             "whoever talked was killed"
         );
+    }
+
+    #[test]
+    fn what_says_nothing_for_too_long_is_given_up() {
+        let ((give, pieces), (say, said)) = (mpsc::channel::<Bytes>(PIECES), oneshot::channel());
+        let life: Arc<Mutex<Life>> = Arc::default();
+        let _waiting = Waiting { life: life.clone(), asked: 0 };
+        let body = Body { pieces, end: Some(said), silence: Duration::from_millis(20), late: None, _waiting };
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
+        let mut stream = HttpResponseBody::new(body).bytes_stream();
+        let first = runtime.block_on(stream.next()).unwrap();
+        assert_eq!(first.unwrap_err().kind(), HttpErrorKind::Timeout);
+        assert!(runtime.block_on(stream.next()).is_none());
+        drop((stream, give, say));
+        assert!(lock(&life).given_up, "its process is ended");
+    }
+
+    #[test]
+    fn no_head_of_an_answer_is_taken_that_http_does_not_have() {
+        let head = |status: u16, fields: &[(&str, &[u8])]| {
+            let fields = fields.iter().map(|(name, value)| ((*name).to_owned(), value.to_vec())).collect();
+            response(status, fields, Vec::new().into())
+        };
+        let good = head(304, &[("etag", b"\"a\""), ("x-name", b"\xff"), ("x-name", b"b")]).unwrap();
+        assert_eq!((good.status().as_u16(), good.headers().len()), (304, 3));
+        assert_eq!(head(200, &vec![("a", &b"b"[..]); MAX_FIELDS]).unwrap().headers().len(), MAX_FIELDS);
+        for (status, fields) in [
+            (100, &[][..]),
+            (199, &[]),
+            (1_000, &[]),
+            (u16::MAX, &[]),
+            (200, &[("a b", &b"c"[..])]),
+            (200, &[("", b"c")]),
+            (200, &[("a", b"b\r\nc: d")]),
+        ] {
+            assert_eq!(
+                head(status, fields).unwrap_err().kind(),
+                HttpErrorKind::Decode,
+                "{status} {fields:?}"
+            );
+        }
+        assert!(head(200, &vec![("a", &b"b"[..]); MAX_FIELDS + 1]).is_err());
+    }
+
+    #[test]
+    fn words_of_whoever_listens_are_short_and_safe() {
+        let words = "\u{1b}[2J".to_owned() + &"a".repeat(1 << 20);
+        let error = HttpError::from(Failed { kind: Kind::Decode, words });
+        let said = std::error::Error::source(&error).unwrap().to_string();
+        assert!(!said.contains('\u{1b}') && said.len() < 2 * MAX_WORDS, "{} bytes", said.len());
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! The process that talks to servers without any right of this machine (SITE.md 7): certificates, HTTP and all that a server
 //! sends are taken apart here, and what comes out goes to its parent ([`super::apart`]) as pieces of bytes. It knows no key:
-//! requests come to it signed, and who gives keys to machines in a cloud is asked by its parent. Its standard input gives one question after the other; where that ends, it ends.
+//! requests come to it signed, and who gives keys to machines in a cloud is asked by its parent. Its standard input gives one
+//! question after the other; where that ends, it ends.
 
 use crate::host::account::Account;
 use crate::host::{process, threads, wire};
@@ -18,8 +19,6 @@ use tokio::sync::mpsc;
 pub(super) const MAX_MESSAGE: usize = 8 << 20;
 /// The longest piece of a body, in bytes.
 pub(super) const MAX_PIECE: usize = 256 << 10;
-/// The longest words for an error, in characters.
-const MAX_WORDS: usize = 300;
 /// An answer with more names has none that anybody needs.
 pub(super) const MAX_FIELDS: usize = 1_000;
 
@@ -93,7 +92,7 @@ impl From<&HttpError> for Failed {
         while let Some(source) = innermost.source() {
             innermost = source;
         }
-        Self { kind, words: innermost.to_string().chars().take(MAX_WORDS).collect() }
+        Self { kind, words: innermost.to_string() }
     }
 }
 
