@@ -60,7 +60,7 @@ pub const READER: &str = "pcm-reader";
 /// such account, or the system is Windows.
 ///
 /// # Errors
-/// There is no account of the name, or it is root.
+/// There is no account of the name, or it has rights of root.
 #[cfg_attr(not(feature = "remote"), allow(dead_code, reason = "nobody is listened to"))]
 pub fn without_rights(named: Option<&str>) -> Result<Option<Account>, String> {
     sys::account::without_rights(named)

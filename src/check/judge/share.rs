@@ -35,8 +35,9 @@ fn is_of_account(p: &Problem) -> bool {
 }
 
 /// What an account is that can ask servers.
-const NO_RIGHTS: &str = "Let the service change user and group (CAP_SETUID, CAP_SETGID), or make an account that is nobody else's, as with useradd --system --user-group --no-create-home --home-dir / \
-                         --shell /usr/sbin/nologin pcm-reader, and name it there or leave the line out";
+const NO_RIGHTS: &str = "Let the service change user and group (CAP_SETUID, CAP_SETGID), or make an account that is nobody \
+                         else's, as with useradd --system --user-group --no-create-home --home-dir / --shell \
+                         /usr/sbin/nologin pcm-reader, and name it there or leave the line out";
 
 /// By whom what servers send is taken apart.
 fn listened_to(by: Option<&Account>) -> String {

@@ -253,7 +253,7 @@ pub enum Verb {
     /// Touches a share once; started by the executor only
     #[command(hide = true)]
     ShareReader,
-    /// Talks to servers without any right of this machine; started by pcm only
+    /// Talks to servers as an account without rights; started by pcm only
     #[command(hide = true)]
     ShareTalker,
     /// Tries what the service does, as its account; started by `pcm check` only
