@@ -125,5 +125,17 @@ fn nobody_is_asked_where_no_one_without_rights_can_ask() {
         assert_eq!(web.asked().len(), 0, "{:?}", web.asked());
     }
     with_account(&machine, "nobody");
+    // Root without these capabilities, as in some containers, can become nobody at all.
+    web.asked().clear();
+    for verb in ["poll", "check"] {
+        let mut confined = Command::new("setpriv");
+        confined.args(["--bounding-set=-setuid,-setgid", env!("CARGO_BIN_EXE_pcm")]);
+        confined.args(machine.site.command(&[verb]).get_args());
+        let said = text(&confined.output().unwrap());
+        let words = "pcm cannot become the account \"nobody\" of [share] account to listen to servers";
+        assert!(said.contains(words), "{said}");
+        assert!(verb == "poll" || said.contains("CAP_SETUID"), "{said}");
+    }
+    assert_eq!(web.asked().len(), 0, "{:?}", web.asked());
     machine.wait("it polls", polls);
 }
