@@ -53,8 +53,8 @@ enum Whose {
 impl Whose {
     fn open(self, path: &Path) -> Result<File, OpenError> {
         match self {
-            Whose::Own => open::own(path, Access::Write),
-            Whose::Team => open::of_team(path, false),
+            Whose::Own => open::own(path, Access::Lock),
+            Whose::Team => open::of_team(path, Access::Lock),
         }
     }
 }

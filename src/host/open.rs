@@ -246,12 +246,15 @@ pub enum Access {
     Write,
     /// Read, and written at its end; made where it is missing.
     Append,
+    /// As [`Access::Write`], of a file that is locked: whoever can open a file can lock it and keep pcm out, so it can be
+    /// opened only by those who may write it.
+    Lock,
 }
 
 /// Opens one of pcm's own files: of the state, the log, a run, a stage. No link is followed, nothing is waited for, and
 /// what is opened is a regular file with one name that nobody else could have written: it belongs to root, to this account
 /// or to the owner of its folder, and others have no right to write. What is made is readable by everyone and writable by
-/// its owner, whatever the umask.
+/// its owner, whatever the umask; a lock is readable by nobody else.
 ///
 /// # Errors
 /// [`OpenError`]; a file that somebody else could have written is [`OpenError::Loose`].
@@ -259,14 +262,14 @@ pub fn own(path: &Path, access: Access) -> Result<File, OpenError> {
     sys::open::own(path, access)
 }
 
-/// Opens a file of a folder that several accounts work in, to be read and written, or written at its end; made where it is
-/// missing. As [`own`], but where the group of the folder may write that, it may write the file, too, and the file may be
+/// Opens a file of a folder that several accounts work in, as [`Access::Lock`] or [`Access::Append`] say. As
+/// [`own`], but where the group of the folder may write that, it may write the file, too, and the file may be
 /// anybody's of them. Everybody may write neither.
 ///
 /// # Errors
 /// As [`own`].
-pub fn of_team(path: &Path, at_end: bool) -> Result<File, OpenError> {
-    sys::open::of_team(path, at_end)
+pub fn of_team(path: &Path, access: Access) -> Result<File, OpenError> {
+    sys::open::of_team(path, access)
 }
 
 /// Looks at one of pcm's own files without opening it: what [`own`] would refuse. For a database, which somebody else opens
@@ -493,26 +496,31 @@ mod tests {
         };
         let made = |name: &str| {
             let path = dir.path().join(name);
-            of_team(&path, name == "log").unwrap().write_all(b"x").unwrap();
+            let access = if name == "log" { Access::Append } else { Access::Lock };
+            of_team(&path, access).unwrap().write_all(b"x").unwrap();
             fs::metadata(path).unwrap().mode() & 0o777
         };
         mode(dir.path(), 0o755);
-        assert_eq!(made("alone"), 0o644);
+        assert_eq!(made("alone"), 0o600);
         mode(dir.path(), 0o2775);
-        assert_eq!((made("lock"), made("log"), made("log")), (0o664, 0o664, 0o664));
+        assert_eq!((made("lock"), made("log"), made("log")), (0o660, 0o664, 0o664));
+        // One that a former version made, which anybody could lock.
+        mode(&dir.path().join("alone"), 0o644);
+        mode(&dir.path().join("lock"), 0o664);
+        assert_eq!((made("alone"), made("lock")), (0o660, 0o660), "of the folder's group");
         assert_eq!(fs::read(dir.path().join("log")).unwrap(), b"xx", "at its end");
         let file = dir.path().join("lock");
         // A colleague's.
         if std::os::unix::fs::chown(&file, Some(65_534), None).is_ok() {
-            of_team(&file, false).unwrap();
+            of_team(&file, Access::Lock).unwrap();
             assert!(matches!(own(&file, Access::Write), Err(OpenError::Loose(_))));
             // Of another group, which writes it.
             std::os::unix::fs::chown(&file, None, Some(65_534)).unwrap();
-            assert!(matches!(of_team(&file, false), Err(OpenError::Loose(_))));
+            assert!(matches!(of_team(&file, Access::Lock), Err(OpenError::Loose(_))));
         }
         mode(&dir.path().join("log"), 0o666);
-        assert!(matches!(of_team(&dir.path().join("log"), true), Err(OpenError::Loose(_))));
+        assert!(matches!(of_team(&dir.path().join("log"), Access::Append), Err(OpenError::Loose(_))));
         std::os::unix::fs::symlink("log", dir.path().join("link")).unwrap();
-        assert!(of_team(&dir.path().join("link"), true).is_err());
+        assert!(of_team(&dir.path().join("link"), Access::Append).is_err());
     }
 }

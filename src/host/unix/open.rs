@@ -24,6 +24,9 @@ const SAFELY: OFlags = OFlags::NOFOLLOW.union(OFlags::NONBLOCK).union(OFlags::NO
 const PLAIN: Mode = Mode::from_raw_mode(0o644);
 /// Its group writes it, too.
 const TEAMS: Mode = Mode::from_raw_mode(0o664);
+/// Of a lock: who can open it can keep it.
+const PRIVATE: Mode = Mode::from_raw_mode(0o600);
+const TEAMS_ALONE: Mode = Mode::from_raw_mode(0o660);
 const GROUPS_TOO: u32 = 0o020;
 /// The same for a folder.
 const ENTERABLE: Mode = Mode::from_raw_mode(0o755);
@@ -262,10 +265,11 @@ fn one_file(stat: &Stat) -> Result<(), OpenError> {
 pub fn own(path: &Path, access: Access) -> Result<File, OpenError> {
     let flags = match access {
         Access::Read => OFlags::RDONLY,
-        Access::Change | Access::Write => OFlags::RDWR,
+        Access::Change | Access::Write | Access::Lock => OFlags::RDWR,
         Access::Append => OFlags::RDWR | OFlags::APPEND,
     };
-    let made_where_missing = matches!(access, Access::Write | Access::Append);
+    let made_where_missing = matches!(access, Access::Write | Access::Append | Access::Lock);
+    let mode = if access == Access::Lock { PRIVATE } else { PLAIN };
     loop {
         match openat(CWD, path, flags | SAFELY, Mode::empty()) {
             Err(Errno::NOENT) if made_where_missing => {}
@@ -273,28 +277,39 @@ pub fn own(path: &Path, access: Access) -> Result<File, OpenError> {
             Ok(file) => {
                 let stat = regular(&file)?;
                 perms::check_own(path, &stat).map_err(|loose| OpenError::Loose(loose.to_string()))?;
+                if access == Access::Lock {
+                    close_to_others(&file, &stat, PRIVATE);
+                }
                 return Ok(file.into());
             }
         }
-        match openat(CWD, path, flags | SAFELY | OFlags::CREATE | OFlags::EXCL, PLAIN) {
+        match openat(CWD, path, flags | SAFELY | OFlags::CREATE | OFlags::EXCL, mode) {
             // Somebody else made it in between: it is looked at like any other.
             Err(Errno::EXIST) => {}
             Err(e) => return Err(error(e)),
             Ok(file) => {
-                fchmod(&file, PLAIN).map_err(error)?;
+                fchmod(&file, mode).map_err(error)?;
                 return Ok(file.into());
             }
         }
     }
 }
 
-pub fn of_team(path: &Path, at_end: bool) -> Result<File, OpenError> {
+/// A lock that a former version made could be opened by everyone. What is not ours to change stays, and its owner changes it.
+fn close_to_others(file: &OwnedFd, found: &Stat, mode: Mode) {
+    if found.st_mode & 0o777 & !mode.as_raw_mode() != 0 {
+        let _ = fchmod(file, mode);
+    }
+}
+
+pub fn of_team(path: &Path, access: Access) -> Result<File, OpenError> {
     let folder = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let folder = std::fs::metadata(folder)?;
     if folder.mode() & GROUPS_TOO == 0 {
-        return own(path, if at_end { Access::Append } else { Access::Write });
+        return own(path, access);
     }
-    let flags = if at_end { OFlags::RDWR | OFlags::APPEND } else { OFlags::RDWR };
+    let flags = if access == Access::Append { OFlags::RDWR | OFlags::APPEND } else { OFlags::RDWR };
+    let (alone, teams) = if access == Access::Lock { (PRIVATE, TEAMS_ALONE) } else { (PLAIN, TEAMS) };
     loop {
         match openat(CWD, path, flags | SAFELY, Mode::empty()) {
             Err(Errno::NOENT) => {}
@@ -303,17 +318,21 @@ pub fn of_team(path: &Path, at_end: bool) -> Result<File, OpenError> {
                 let stat = regular(&file)?;
                 perms::check_team(path, &stat, folder.gid())
                     .map_err(|loose| OpenError::Loose(loose.to_string()))?;
+                if access == Access::Lock {
+                    // Whose group it is not has no right by it.
+                    close_to_others(&file, &stat, if stat.st_gid == folder.gid() { teams } else { alone });
+                }
                 return Ok(file.into());
             }
         }
-        match openat(CWD, path, flags | SAFELY | OFlags::CREATE | OFlags::EXCL, PLAIN) {
+        match openat(CWD, path, flags | SAFELY | OFlags::CREATE | OFlags::EXCL, alone) {
             Err(Errno::EXIST) => {}
             Err(e) => return Err(error(e)),
             Ok(file) => {
                 // Where it cannot be the group's, it is its maker's alone, and the others are told.
                 let group = rustix::fs::Gid::from_raw(folder.gid());
                 let ours = rustix::fs::fchown(&file, None, Some(group)).is_ok();
-                fchmod(&file, if ours { TEAMS } else { PLAIN }).map_err(error)?;
+                fchmod(&file, if ours { teams } else { alone }).map_err(error)?;
                 return Ok(file.into());
             }
         }

@@ -184,7 +184,7 @@ pub fn own(path: &Path, access: Access) -> Result<File, OpenError> {
     match access {
         Access::Read => &mut options,
         Access::Change => options.write(true),
-        Access::Write => options.write(true).create(true).truncate(false),
+        Access::Write | Access::Lock => options.write(true).create(true).truncate(false),
         Access::Append => options.append(true).create(true),
     };
     let file = options.open(path)?;
@@ -193,8 +193,8 @@ pub fn own(path: &Path, access: Access) -> Result<File, OpenError> {
 }
 
 /// Who may write a file is what its folder's access list says.
-pub fn of_team(path: &Path, at_end: bool) -> Result<File, OpenError> {
-    own(path, if at_end { Access::Append } else { Access::Write })
+pub fn of_team(path: &Path, access: Access) -> Result<File, OpenError> {
+    own(path, access)
 }
 
 pub fn check_own(path: &Path) -> Result<(), OpenError> {

@@ -67,7 +67,7 @@ impl Publication<'_> {
         // Names, reasons and paths are others' words: none of them ends a line or begins one.
         let text = format!("{}\n", SafeText::new(&text));
         let path = self.folder.dir.join(LOG);
-        let file = open::of_team(&path, true).map_err(std::io::Error::from);
+        let file = open::of_team(&path, open::Access::Append).map_err(std::io::Error::from);
         if let Err(e) = file.and_then(|mut file| file.write_all(text.as_bytes())) {
             tracing::warn!("this publication has no line in {}: {e}", path.display());
         }
