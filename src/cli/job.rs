@@ -4,13 +4,14 @@ use super::App;
 use super::args::{JobVerb, SendArgs, StateArgs};
 use super::foretold::CourseDoc;
 use super::job_package::{command_of, read_package};
-use super::jobs::{met, no_such_job, reason};
+use super::jobs::{bounded, met, no_such_job, reason};
 use super::page::Page;
 use super::view::count;
 use super::{advance, folder, foretold, jobs, lint, renew, standing};
 use crate::clock::{When, Zone};
 use crate::error::{Exit, Failure, Result};
 use crate::fields::parse_duration;
+use crate::rollout::gate;
 use crate::site::expression::Expression;
 use crate::site::folder::edit::Edit;
 use crate::site::folder::{Folder, Source, ids, malformed};
@@ -98,11 +99,17 @@ fn state(app: &App, args: &StateArgs, state: JobState) -> Result<Exit> {
         }
         (JobState::Cancelled, _) => return refuse(format!("{} is cancelled, and that is final", args.job)),
         (JobState::Active, JobState::Active) => return refuse(format!("{} is not suspended", args.job)),
-        (JobState::Suspended, JobState::Suspended) if reason == word.reason => {
+        // Without a reason nothing is said anew, and the one it was suspended for stays.
+        (JobState::Suspended, JobState::Suspended) if reason.is_none() || reason == word.reason => {
             return refuse(format!("{} is suspended already", args.job));
         }
         (JobState::Suspended, _) | (JobState::Active, _) => {}
     }
+    let halt = word.reason.as_ref().filter(|_| word.state == JobState::Suspended && state == word.state);
+    let reason = match (halt, reason) {
+        (Some(halt), Some(given)) => Some(bounded(gate::with_halt(halt, &given))?),
+        (_, given) => given,
+    };
     let (targets, undecided) = met(job, &source);
     folder::expect(targets, &args.then)?;
     let word = Word { state, reason, since: Some(app.now), ..word.clone() };

@@ -8,6 +8,7 @@ use super::page::{Page, Tone};
 use super::table::{Table, fixed, words};
 use crate::clock::When;
 use crate::error::{Exit, Failure, Result};
+use crate::rollout::gate;
 use crate::site::folder::{Folder, Source, malformed};
 use crate::site::ids::{JobId, RequestId};
 use crate::site::index::audience::is_for;
@@ -32,12 +33,24 @@ pub fn no_such_job(id: JobId) -> Failure {
 /// A reason, as machines show it.
 ///
 /// # Errors
-/// It is too short or too long.
+/// It is too short or too long, or would pass for that of a gate.
 pub fn reason(text: &str) -> Result<SafeText> {
-    match text.chars().count() {
-        1..=MAX_REASON => Ok(SafeText::new(text)),
+    if gate::is_halt(text) {
+        let message = "--reason begins as that of a job which a gate halted".to_owned();
+        return Err(Failure::new(Exit::Usage, "usage", message, "Say it in other words"));
+    }
+    bounded(SafeText::new(text))
+}
+
+/// A reason that pcm made.
+///
+/// # Errors
+/// It is too short or too long.
+pub fn bounded(text: SafeText) -> Result<SafeText> {
+    match text.as_str().chars().count() {
+        1..=MAX_REASON => Ok(text),
         n => {
-            let message = format!("--reason has {n} characters");
+            let message = format!("the reason has {n} characters");
             Err(Failure::new(Exit::Usage, "usage", message, format!("Write 1 to {MAX_REASON}")))
         }
     }

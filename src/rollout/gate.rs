@@ -4,6 +4,7 @@
 use crate::site::index::job::Limits;
 use crate::site::index::target::{WHOLE, percent};
 use crate::terms::words;
+use crate::text::SafeText;
 use serde::{Deserialize, Serialize};
 
 /// What is known of a phase. Each machine is counted in one of `ended`, `running`, `silent`, or only in `machines`.
@@ -244,6 +245,15 @@ const HALTED: &str = "halted: ";
 /// Whether a gate suspended a job, by its reason.
 pub fn is_halt(reason: &str) -> bool {
     reason.starts_with(HALTED)
+}
+
+/// The reason somebody gives for a job that is suspended already: that a gate halted it stays in front, until it is resumed or
+/// cancelled.
+pub fn with_halt(before: &SafeText, given: &SafeText) -> SafeText {
+    match before.as_str().split(';').next().filter(|first| is_halt(first)) {
+        Some(halt) => SafeText::new(&format!("{halt}; {given}")),
+        None => given.clone(),
+    }
 }
 
 /// Why a job was halted, as its machines show it: `halted: 9.1 % of 454 failed, limit 5 %`.
