@@ -8,6 +8,7 @@ use crate::clock::Wall;
 use crate::host::open::{Folder, OpenError};
 use crate::host::threads;
 use crate::site::ids::{MachineId, SiteCode, SiteId};
+use crate::site::report;
 use crate::text::SafeText;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -33,7 +34,7 @@ pub fn collect(
     mut tell: impl FnMut(usize, usize),
 ) -> Result<(Header, Vec<u8>), SafeText> {
     let mut writer = Writer::new(site, site_id, machines.len() as u64, now);
-    let names = within(share, patience, move |folder| folder.names(MOST_NAMES))?.unwrap_or_default();
+    let names = within(share, patience, move |folder| folder.names(MOST_NAMES))?;
     let names: BTreeSet<MachineId> = names
         .iter()
         .filter_map(|name| name.to_str()?.strip_suffix(".json")?.parse().ok())
@@ -42,9 +43,7 @@ pub fn collect(
     let wanted: Vec<MachineId> = names.into_iter().collect();
     let mut done = 0;
     for part in wanted.chunks(PART) {
-        let Some(folder) = within(share, patience, Ok)? else {
-            return Err(SafeText::new(&format!("the reports on {} are gone", share.display())));
-        };
+        let folder = within(share, patience, Ok)?;
         let mut of_part: BTreeMap<MachineId, Option<Lines>> = BTreeMap::new();
         each(folder, part.to_vec(), lines, patience, |batch| of_part.extend(batch));
         if of_part.len() < part.len() {
@@ -62,20 +61,22 @@ pub fn collect(
     writer.bytes()
 }
 
-/// Does something with the folder of the reports; None: nobody has reported yet.
+/// Does something with the folder of the reports. Whoever publishes makes it: where it is missing, nothing is known of anybody.
 fn within<T: Send + 'static>(
     share: &Path,
     patience: Duration,
     act: impl FnOnce(Folder) -> Result<T, OpenError> + Send + 'static,
-) -> Result<Option<T>, SafeText> {
+) -> Result<T, SafeText> {
     let path = share.to_owned();
-    let open = move || {
-        let folder = reports::folder_of(&Folder::open(&path)?)?;
-        folder.map(act).transpose()
-    };
+    let open = move || act(Folder::open(&path)?.folder(report::FOLDER)?);
     threads::within("collect", patience, open)
         .map_err(|e| SafeText::new(&format!("the share {} does not answer: {e}", share.display())))?
-        .map_err(|e| SafeText::new(&format!("the reports on {} cannot be listed: {e}", share.display())))
+        .map_err(|e| {
+            SafeText::new(&format!(
+                "the reports in {} cannot be listed: {e}",
+                share.join(report::FOLDER).display()
+            ))
+        })
 }
 
 /// What one machine says, as lines of the file; None: it has no report any more.

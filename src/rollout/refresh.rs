@@ -123,36 +123,36 @@ pub fn refresh(
     };
     let reader = waiting::send(share, What::Reports).map_err(|why| no_answer(&why))?;
     let (path, lists) = (share.to_owned(), reader.clone());
-    let list = move || -> Result<(Option<Folder>, Vec<OsString>), OpenError> {
+    let list = move || -> Result<(Folder, Vec<OsString>), OpenError> {
         let _lists = lists;
-        let Some(folder) = reports::folder_of(&Folder::open(&path)?)? else { return Ok((None, Vec::new())) };
+        // Whoever publishes makes it: where it is missing, somebody took it away, or what is mounted there is not.
+        let folder = Folder::open(&path)?.folder(report::FOLDER)?;
         let names = folder.names(MOST_NAMES)?;
-        Ok((Some(folder), names))
+        Ok((folder, names))
     };
     let listed = threads::within("reports", patience, list).map_err(|e| no_answer(&e))?;
     let (folder, names) = listed.map_err(|e| {
         let mounted = if matches!(e, OpenError::Missing) { ". Is it mounted?" } else { "" };
-        SafeText::new(&format!("the reports on {} cannot be listed: {e}{mounted}", share.display()))
+        let folder = share.join(report::FOLDER);
+        SafeText::new(&format!("the reports in {} cannot be listed: {e}{mounted}", folder.display()))
     })?;
     let mut look = Look { whole: true, ..Look::default() };
     let there = sort(names, machines, &mut look);
     cache.keep(&there);
     let (mut looked_at, total) = (Vec::with_capacity(there.len()), there.len());
-    if let Some(folder) = folder {
-        let wanted = cache.stood(there.iter().copied());
-        let one = move |folder: &Folder, (machine, stood): (MachineId, Option<Looked>)| {
-            let _reads = &reader;
-            seen(folder, machine, stood, now)
-        };
-        tell(&look, cache, 0, total);
-        each(folder, wanted, one, patience, |batch| {
-            for ((machine, _), seen) in batch {
-                looked_at.push(machine);
-                take(&mut look, cache, machine, seen);
-            }
-            tell(&look, cache, looked_at.len(), total);
-        });
-    }
+    let wanted = cache.stood(there.iter().copied());
+    let one = move |folder: &Folder, (machine, stood): (MachineId, Option<Looked>)| {
+        let _reads = &reader;
+        seen(folder, machine, stood, now)
+    };
+    tell(&look, cache, 0, total);
+    each(folder, wanted, one, patience, |batch| {
+        for ((machine, _), seen) in batch {
+            looked_at.push(machine);
+            take(&mut look, cache, machine, seen);
+        }
+        tell(&look, cache, looked_at.len(), total);
+    });
     // Each was handed over once: nothing is missing where they are as many.
     if looked_at.len() < total {
         let looked_at: BTreeSet<MachineId> = looked_at.into_iter().collect();

@@ -8,7 +8,6 @@ pub use super::account::{Account, Accounts, Asked, account_of};
 use crate::host::open::{self, Folder, Looked, OpenError, read_bounded};
 use crate::host::threads;
 use crate::site::ids::MachineId;
-use crate::site::index::NAME as INDEX;
 use crate::site::report;
 use crate::text::SafeText;
 use std::collections::BTreeSet;
@@ -32,17 +31,6 @@ const NO_FOLDER: &str = "the reports cannot be read";
 /// Whether that is why a machine says nothing: the share gave no report at all.
 pub fn is_of_share(why: &SafeText) -> bool {
     [NO_ANSWER, LATE, NO_FOLDER].iter().any(|of_share| why.as_str().starts_with(of_share))
-}
-
-/// The folder of the reports of a share; None: nobody has reported yet.
-///
-/// # Errors
-/// It cannot be opened. Where nothing is published either, the share is not there: a place to mount it is.
-pub fn folder_of(root: &Folder) -> Result<Option<Folder>, OpenError> {
-    match root.folder(report::FOLDER) {
-        Err(OpenError::Missing) => root.look(INDEX).map(|_| None),
-        other => other.map(Some),
-    }
 }
 
 /// Reads the reports of machines, and of each what it says of what is asked. `patience`: nothing came for so long.

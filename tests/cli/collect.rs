@@ -148,8 +148,14 @@ fn nothing_is_collected_where_no_site_is_published() {
     let done = on("exported");
     assert!(done.status.success(), "{}", text(&done.stderr));
     assert!(dir.join("exported/machines.collected").exists());
-    // Nobody has reported yet.
+    // Whoever published made the folder of the reports: where it is gone, nothing is known of anybody.
+    let before = fs::read(dir.join("exported/machines.collected")).unwrap();
     fs::remove_dir_all(dir.join("exported/machines")).unwrap();
+    let done = on("exported");
+    assert_eq!(done.status.code(), Some(5), "{}", text(&done.stderr));
+    assert_eq!(fs::read(dir.join("exported/machines.collected")).unwrap(), before);
+    // Nobody has reported yet.
+    fs::create_dir(dir.join("exported/machines")).unwrap();
     let done = on("exported");
     let doc: Value = serde_json::from_slice(&done.stdout).unwrap();
     assert_eq!((&doc["read"], &doc["unread"]), (&0.into(), &0.into()), "{doc}");

@@ -278,6 +278,52 @@ fn scripts_and_monitoring_are_told_by_the_exit_status() {
     let (exit, halted) = rollout(dir, &IN);
     let job = halted["jobs"].as_array().unwrap().iter().find(|job| job["job_id"] == "BP0000AB").unwrap();
     assert_eq!((exit, &job["halted"], &job["state"]), (Some(10), &true.into(), &"suspended".into()));
+
+    // Whoever suspends it once more does not clear the alarm, and nobody raises one by words.
+    let suspend = |reason: &[&str]| {
+        pcm(dir, &[&["job", "suspend", "BP0000AB"][..], reason, &IN].concat()).status.code()
+    };
+    assert_eq!(suspend(&[]), Some(3));
+    assert_eq!(suspend(&["--reason", "halted: because I say so"]), Some(2));
+    for (reason, ends) in [("a look first", "; a look first"), ("tomorrow; or later", "; tomorrow; or later")]
+    {
+        assert_eq!(suspend(&["--reason", reason]), Some(0));
+        let (found, halted) = rollout(dir, &IN);
+        let job = halted["jobs"].as_array().unwrap().iter().find(|job| job["job_id"] == "BP0000AB").unwrap();
+        assert_eq!((found, &job["halted"]), (Some(10), &true.into()));
+        assert_eq!(pcm(dir, &[&["rollout", "--check"][..], &IN].concat()).status.code(), Some(2));
+        let index = fs::read_to_string(dir.join("site/share/PCM.INDEX")).unwrap();
+        let said = index.lines().find(|line| line.starts_with("reason = \"halted: ")).unwrap();
+        assert!(said.ends_with(&format!("% of 24 failed, limit 5 %{ends}\"")), "{said}");
+    }
+}
+
+#[test]
+fn a_folder_of_reports_that_is_gone_is_not_taken_for_machines_that_have_not_reported() {
+    let dir = tempfile::tempdir().unwrap();
+    let dir = dir.path();
+    phased(dir, 4, "100%");
+    (0..4).for_each(|machine| report(dir, machine, 2, "succeeded"));
+    let said = |args: &[&str]| {
+        let done = pcm(dir, &[args, &IN].concat());
+        (done.status.code(), text(&done.stdout) + &text(&done.stderr))
+    };
+    assert_eq!(said(&["rollout", "--openmetrics", "metrics"]).0, Some(0));
+    assert_eq!(said(&["site", "collect"]).0, Some(0));
+    let kept = ["metrics", "site/share/machines.collected"].map(|file| dir.join(file));
+    let before = kept.each_ref().map(|file| fs::read(file).unwrap());
+    fs::rename(dir.join("site/share/machines"), dir.join("elsewhere")).unwrap();
+    for (args, status) in [
+        (&["rollout", "--openmetrics", "metrics"][..], 5),
+        (&["rollout", "--check"], 3),
+        (&["rollout", "--json"], 5),
+        (&["site", "collect"], 5),
+    ] {
+        let (exit, words) = said(args);
+        assert_eq!(exit, Some(status), "{args:?}: {words}");
+        assert!(words.contains("share/machines"), "{args:?}: {words}");
+    }
+    assert_eq!(kept.map(|file| fs::read(file).unwrap()), before);
 }
 
 #[test]

@@ -105,7 +105,11 @@ fn without_a_share_there_is_a_reason_and_without_reports_nobody_has_reported() {
         let why = why(&share);
         assert!(why.as_str().contains("cannot be listed: it does not exist. Is it mounted?"), "{why}");
     }
+    // Where a site was published the folder of the reports was made, too: it was taken away.
     fs::write(dir.path().join(crate::site::index::NAME), "").unwrap();
+    let gone = why(dir.path());
+    assert!(gone.as_str().contains("/machines cannot be listed: it does not exist"), "{gone}");
+    fs::create_dir(dir.path().join(report::FOLDER)).unwrap();
     let empty = look(dir.path(), 3, &mut cache);
     assert_eq!((empty.read, empty.without, empty.whole), (0, 3, true));
 }
