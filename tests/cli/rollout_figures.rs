@@ -265,6 +265,11 @@ fn scripts_and_monitoring_are_told_by_the_exit_status() {
     let wanted = "ROLLOUT WARNING - BP0000AB 52% of 40 done, 4 failed, 8 silent | done=21;;;0;40 failed=4;;;0;40 \
                   silent=8;;;0;40 halted=0;;;0;1 waiting=6;;;0;40 undelivered=0;;;0;40\n";
     assert_eq!(line, wanted);
+    let (found, line) = exit(&["--check", "--where", "group == \"nosuch\""]);
+    assert!(
+        found == 3 && line.starts_with("ROLLOUT UNKNOWN - no machine of a job matches --where; "),
+        "{found}: {line}"
+    );
     assert_eq!(pcm(dir, &[&["rollout", "BP0000ZZ"][..], &IN].concat()).status.code(), Some(4));
     let gone = pcm(dir, &["rollout", "--check", "--folder", "nowhere"]);
     assert_eq!(gone.status.code(), Some(3), "{}", text(&gone.stdout));

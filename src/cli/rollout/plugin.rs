@@ -82,9 +82,12 @@ fn judged(
     let critical = those(doc, crit);
     let warned = warn.map_or_else(Vec::new, |warn| those(doc, warn));
     let old = doc.collected.is_some() && doc.age_s > OLD.as_secs();
-    let (says, named) = match (critical.is_empty(), warned.is_empty(), doc.whole && !old) {
+    // A name that is written wrong would be green for ever.
+    let nobody =
+        doc.condition.is_some() && !doc.jobs.is_empty() && doc.jobs.iter().all(|job| job.targets == 0);
+    let (says, named) = match (critical.is_empty(), warned.is_empty(), doc.whole && !old && !nobody) {
         (false, ..) => (Says::Critical, critical),
-        // What was not read, or not for so long, may be anything.
+        // What was not read, or not for so long, may be anything, and so may what nobody is asked about.
         (true, _, false) => (Says::Unknown, doc.jobs.iter().collect()),
         (true, false, true) => (Says::Warning, warned),
         (true, true, true) => (Says::Ok, doc.jobs.iter().collect()),
@@ -96,7 +99,8 @@ fn judged(
         (Some(_), false) => format!("as a collector read it {age} ago; "),
         (Some(_), true) => format!("a collector read it {age} ago, and not since then; "),
     };
-    (says, format!("{not_whole}{age}{} | {}", words(&named), performance(doc)))
+    let nobody = if nobody { "no machine of a job matches --where; " } else { "" };
+    (says, format!("{not_whole}{age}{nobody}{} | {}", words(&named), performance(doc)))
 }
 
 /// The first few jobs that it is about.
