@@ -9,9 +9,11 @@ use crate::clock::Wall;
 use crate::error::{Exit, Failure, Result};
 use crate::host::open::{Folder as Opened, OpenError, read_bounded};
 use crate::site::content::hash_bytes;
+use crate::site::expression::Known as _;
 use crate::site::folder::machines::Machine;
 use crate::site::folder::{Folder, Source};
 use crate::site::ids::{JobId, MachineId, SiteCode, SiteId};
+use crate::site::index::audience::Listed;
 use crate::site::index::job::{self, Job, Word};
 use crate::site::index::members::{self, Member};
 use crate::site::index::{self, Index};
@@ -190,6 +192,11 @@ impl Ground {
     pub fn only(mut self, job: JobId) -> Option<Self> {
         self.jobs.retain(|(other, _)| other.job_id == job);
         (!self.jobs.is_empty()).then_some(self)
+    }
+
+    /// Whether a machine of the site is in a group whose name is like this.
+    pub fn has_group(&self, pattern: &str) -> bool {
+        self.members.iter().any(|member| Listed(member).in_group(pattern) == Some(true))
     }
 
     /// A site that is only shown, for tests.

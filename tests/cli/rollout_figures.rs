@@ -267,9 +267,12 @@ fn scripts_and_monitoring_are_told_by_the_exit_status() {
     assert_eq!(line, wanted);
     let (found, line) = exit(&["--check", "--where", "group == \"nosuch\""]);
     assert!(
-        found == 3 && line.starts_with("ROLLOUT UNKNOWN - no machine of a job matches --where; "),
+        found == 3 && line.starts_with("ROLLOUT UNKNOWN - no machine is in the group nosuch; "),
         "{found}: {line}"
     );
+    // That nobody is what nobody should be is no fault.
+    let (found, line) = exit(&["--check", "--where", "last_seen > 3000d"]);
+    assert!(found == 0 && line.contains(" of 0 done"), "{found}: {line}");
     assert_eq!(pcm(dir, &[&["rollout", "BP0000ZZ"][..], &IN].concat()).status.code(), Some(4));
     let gone = pcm(dir, &["rollout", "--check", "--folder", "nowhere"]);
     assert_eq!(gone.status.code(), Some(3), "{}", text(&gone.stdout));

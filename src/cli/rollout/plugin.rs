@@ -68,26 +68,30 @@ fn counted(app: &App, args: &RolloutArgs) -> Result<(Says, String)> {
     let (warn, crit) = (measure("warn", args.warn.as_deref())?, measure("crit", args.crit.as_deref())?);
     let crit = crit.unwrap_or(Expression::Test(Measure::halted()));
     let mut looks = Looks::default();
-    let doc = look(&mut looks, app, args, &Asked::of(args)?)?;
+    let asked = Asked::of(args)?;
+    let doc = look(&mut looks, app, args, &asked)?;
     save(&mut looks, app);
-    Ok(judged(&doc, warn.as_ref(), &crit))
+    // A group whose name is written wrong would be green for ever. Nobody who fails, or is silent for long, is what is hoped for.
+    let groups = asked.condition.as_ref().map(Expression::groups).unwrap_or_default();
+    let empty =
+        groups.into_iter().find(|group| looks.ground.as_ref().is_some_and(|site| !site.has_group(group)));
+    Ok(judged(&doc, warn.as_ref(), &crit, empty))
 }
 
-/// What is said of the figures.
+/// What is said of the figures. `empty`: a group that is asked for and has no machine.
 fn judged(
     doc: &RolloutDoc,
     warn: Option<&Expression<Measure>>,
     crit: &Expression<Measure>,
+    empty: Option<&str>,
 ) -> (Says, String) {
     let critical = those(doc, crit);
     let warned = warn.map_or_else(Vec::new, |warn| those(doc, warn));
     let old = doc.collected.is_some() && doc.age_s > OLD.as_secs();
-    // A name that is written wrong would be green for ever.
-    let nobody =
-        doc.condition.is_some() && !doc.jobs.is_empty() && doc.jobs.iter().all(|job| job.targets == 0);
-    let (says, named) = match (critical.is_empty(), warned.is_empty(), doc.whole && !old && !nobody) {
+    let empty = empty.filter(|_| doc.jobs.iter().all(|job| job.targets == 0));
+    let (says, named) = match (critical.is_empty(), warned.is_empty(), doc.whole && !old && empty.is_none()) {
         (false, ..) => (Says::Critical, critical),
-        // What was not read, or not for so long, may be anything, and so may what nobody is asked about.
+        // What was not read, or not for so long, may be anything, and so may those who were meant.
         (true, _, false) => (Says::Unknown, doc.jobs.iter().collect()),
         (true, false, true) => (Says::Warning, warned),
         (true, true, true) => (Says::Ok, doc.jobs.iter().collect()),
@@ -99,8 +103,11 @@ fn judged(
         (Some(_), false) => format!("as a collector read it {age} ago; "),
         (Some(_), true) => format!("a collector read it {age} ago, and not since then; "),
     };
-    let nobody = if nobody { "no machine of a job matches --where; " } else { "" };
-    (says, format!("{not_whole}{age}{nobody}{} | {}", words(&named), performance(doc)))
+    // What follows a bar is performance data.
+    let empty = empty.map_or_else(String::new, |group| {
+        format!("no machine is in the group {}; ", group.replace('|', "/"))
+    });
+    (says, format!("{not_whole}{age}{empty}{} | {}", words(&named), performance(doc)))
 }
 
 /// The first few jobs that it is about.
@@ -160,18 +167,18 @@ mod tests {
         };
         let halted = Expression::Test(Measure::halted());
         let silent = Expression::measure("silent > 2").unwrap();
-        let (says, words) = judged(&own, None, &halted);
+        let (says, words) = judged(&own, None, &halted, None);
         assert!(says == Says::Ok && words.starts_with("BP0000AA "), "{words}");
-        let (says, words) = judged(&of(12), None, &halted);
+        let (says, words) = judged(&of(12), None, &halted, None);
         let begin = "as a collector read it 12m ago; BP0000AA ";
         assert!(says == Says::Ok && words.starts_with(begin), "{words}");
-        assert_eq!(judged(&of(15), Some(&silent), &halted).0, Says::Warning);
+        assert_eq!(judged(&of(15), Some(&silent), &halted, None).0, Says::Warning);
         for warn in [None, Some(&silent)] {
-            let (says, words) = judged(&of(16), warn, &halted);
+            let (says, words) = judged(&of(16), warn, &halted, None);
             assert!(says == Says::Unknown && words.contains("16m ago, and not since then; "), "{words}");
         }
         // Something is known to be wrong all the same.
-        assert_eq!(judged(&of(16), None, &silent).0, Says::Critical);
+        assert_eq!(judged(&of(16), None, &silent, None).0, Says::Critical);
         for (doc, age) in [(&own, 0), (&of(12), 720)] {
             let line = format!("\npcm_rollout_age_seconds {age}\n");
             assert!(metrics(doc).contains(&line), "{}", metrics(doc));

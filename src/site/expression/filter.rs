@@ -2,7 +2,7 @@
 //! changes from hour to hour, which a job may not ask for.
 
 use super::parse::{self, Reader};
-use super::{BadExpression, Expression, Known, Op, Test, like};
+use super::{BadExpression, Expression, Known, Name, Op, Subject, Test, like};
 use crate::fields::{parse_duration, parse_size};
 use crate::terms::words;
 use serde::{Deserialize, Serialize};
@@ -68,6 +68,20 @@ impl Expression<Filter> {
     pub fn lets_pass(&self, machine: &impl KnownNow) -> bool {
         self.judge(&|test| test.holds(machine)) == Some(true)
     }
+
+    /// The groups whose members it asks for, in its order, as they are written there.
+    pub fn groups(&self) -> Vec<&str> {
+        match self {
+            Expression::Any(parts) | Expression::All(parts) => parts.iter().flat_map(Self::groups).collect(),
+            Expression::Not(part) => part.groups(),
+            Expression::Test(Filter::Test(Test {
+                subject: Subject::Named(Name::Group),
+                op: Op::Equal,
+                value,
+            })) => vec![value],
+            Expression::Test(_) => Vec::new(),
+        }
+    }
 }
 
 impl Filter {
@@ -114,7 +128,6 @@ fn one(reader: &mut Reader<'_, Filter>) -> Result<Filter, BadExpression> {
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
-    use crate::site::expression::Subject;
 
     struct Machine(bool);
 
@@ -178,5 +191,12 @@ mod tests {
             assert_eq!(wrong.column, column, "{text}: {wrong}");
         }
         assert!(Expression::parse("last_seen > 3d").is_err(), "a job does not ask for it");
+    }
+
+    #[test]
+    fn it_names_the_groups_whose_members_it_asks_for() {
+        let of = |text: &str| Expression::filter(text).unwrap().groups().join(" ");
+        assert_eq!(of("group == \"web\" && (last_seen > 3d || !(group == \"db*\"))"), "web db*");
+        assert_eq!(of("group != \"web\" && host == \"web\" && state == \"failed\""), "");
     }
 }
