@@ -107,7 +107,9 @@ fn state(app: &App, args: &StateArgs, state: JobState) -> Result<Exit> {
     }
     let halt = word.reason.as_ref().filter(|_| word.state == JobState::Suspended && state == word.state);
     let reason = match (halt, reason) {
-        (Some(halt), Some(given)) => Some(bounded(gate::with_halt(halt, &given))?),
+        (Some(halt), Some(given)) => {
+            Some(bounded(gate::with_halt(halt, &given), "--reason, behind the reason it was suspended for,")?)
+        }
         (_, given) => given,
     };
     let (targets, undecided) = met(job, &source);

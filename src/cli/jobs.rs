@@ -30,27 +30,28 @@ pub fn no_such_job(id: JobId) -> Failure {
     Failure::new(Exit::NotFound, "no-such-job", message, "pcm job list shows those that there are")
 }
 
-/// A reason, as machines show it.
+/// A reason that somebody gives, as machines show it.
 ///
 /// # Errors
 /// It is too short or too long, or would pass for that of a gate.
 pub fn reason(text: &str) -> Result<SafeText> {
-    if gate::is_halt(text) {
-        let message = "--reason begins as that of a job which a gate halted".to_owned();
+    let reason = SafeText::new(text);
+    if gate::is_halt(reason.as_str()) {
+        let message = "--reason begins with \"halted:\", as that of a job which a gate halted".to_owned();
         return Err(Failure::new(Exit::Usage, "usage", message, "Say it in other words"));
     }
-    bounded(SafeText::new(text))
+    bounded(reason, "--reason")
 }
 
-/// A reason that pcm made.
+/// The same, as long as a reason may be. `what` it is, for the message.
 ///
 /// # Errors
 /// It is too short or too long.
-pub fn bounded(text: SafeText) -> Result<SafeText> {
-    match text.as_str().chars().count() {
-        1..=MAX_REASON => Ok(text),
+pub fn bounded(reason: SafeText, what: &str) -> Result<SafeText> {
+    match reason.as_str().chars().count() {
+        1..=MAX_REASON => Ok(reason),
         n => {
-            let message = format!("the reason has {n} characters");
+            let message = format!("{what} has {n} characters");
             Err(Failure::new(Exit::Usage, "usage", message, format!("Write 1 to {MAX_REASON}")))
         }
     }

@@ -292,7 +292,10 @@ fn scripts_and_monitoring_are_told_by_the_exit_status() {
         pcm(dir, &[&["job", "suspend", "BP0000AB"][..], reason, &IN].concat()).status.code()
     };
     assert_eq!(suspend(&[]), Some(3));
-    assert_eq!(suspend(&["--reason", "halted: because I say so"]), Some(2));
+    // Also where only what is shown of it begins like that, and where there is no room behind what the gate said.
+    for reason in ["halted: because I say so", "halted:\tso", &"x".repeat(190)] {
+        assert_eq!(suspend(&["--reason", reason]), Some(2), "{reason:?}");
+    }
     for (reason, ends) in [("a look first", "; a look first"), ("tomorrow; or later", "; tomorrow; or later")]
     {
         assert_eq!(suspend(&["--reason", reason]), Some(0));
