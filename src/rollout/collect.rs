@@ -61,7 +61,7 @@ pub fn collect(
     writer.bytes()
 }
 
-/// Does something with the folder of the reports. Whoever publishes makes it: where it is missing, nothing is known of anybody.
+/// Does something with the folder of the reports.
 fn within<T: Send + 'static>(
     share: &Path,
     patience: Duration,
@@ -71,12 +71,7 @@ fn within<T: Send + 'static>(
     let open = move || act(Folder::open(&path)?.folder(report::FOLDER)?);
     threads::within("collect", patience, open)
         .map_err(|e| SafeText::new(&format!("the share {} does not answer: {e}", share.display())))?
-        .map_err(|e| {
-            SafeText::new(&format!(
-                "the reports in {} cannot be listed: {e}",
-                share.join(report::FOLDER).display()
-            ))
-        })
+        .map_err(|e| reports::unlisted(share, &e))
 }
 
 /// What one machine says, as lines of the file; None: it has no report any more.

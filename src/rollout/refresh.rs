@@ -125,17 +125,12 @@ pub fn refresh(
     let (path, lists) = (share.to_owned(), reader.clone());
     let list = move || -> Result<(Folder, Vec<OsString>), OpenError> {
         let _lists = lists;
-        // Whoever publishes makes it: where it is missing, somebody took it away, or what is mounted there is not.
         let folder = Folder::open(&path)?.folder(report::FOLDER)?;
         let names = folder.names(MOST_NAMES)?;
         Ok((folder, names))
     };
     let listed = threads::within("reports", patience, list).map_err(|e| no_answer(&e))?;
-    let (folder, names) = listed.map_err(|e| {
-        let mounted = if matches!(e, OpenError::Missing) { ". Is it mounted?" } else { "" };
-        let folder = share.join(report::FOLDER);
-        SafeText::new(&format!("the reports in {} cannot be listed: {e}{mounted}", folder.display()))
-    })?;
+    let (folder, names) = listed.map_err(|e| reports::unlisted(share, &e))?;
     let mut look = Look { whole: true, ..Look::default() };
     let there = sort(names, machines, &mut look);
     cache.keep(&there);

@@ -33,6 +33,19 @@ pub fn is_of_share(why: &SafeText) -> bool {
     [NO_ANSWER, LATE, NO_FOLDER].iter().any(|of_share| why.as_str().starts_with(of_share))
 }
 
+/// Why the folder of the reports cannot be listed. A site that is published has one: where it is missing, nothing is known of
+/// anybody.
+pub(super) fn unlisted(share: &Path, e: &OpenError) -> SafeText {
+    let missing = match e {
+        OpenError::Missing => ". Is it mounted? If it was removed, make it anew: machines write there",
+        _ => "",
+    };
+    SafeText::new(&format!(
+        "the reports in {} cannot be listed: {e}{missing}",
+        share.join(report::FOLDER).display()
+    ))
+}
+
 /// Reads the reports of machines, and of each what it says of what is asked. `patience`: nothing came for so long.
 pub fn read(share: &Path, machines: BTreeSet<MachineId>, asked: Asked, patience: Duration) -> Accounts {
     let mut accounts = Accounts::new();
