@@ -257,6 +257,22 @@ mod tests {
     use super::*;
     use std::sync::atomic::{AtomicBool, Ordering};
 
+    #[cfg(unix)]
+    #[test]
+    fn nobody_else_can_open_a_lock_and_so_keep_it() {
+        use std::os::unix::fs::PermissionsExt as _;
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("lock");
+        let mode = || {
+            let lock = ExclusiveLock::try_take(&path, "test").unwrap();
+            assert!(lock.is_some());
+            std::fs::metadata(&path).unwrap().permissions().mode() & 0o777
+        };
+        assert_eq!(mode(), 0o600);
+        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o644)).unwrap();
+        assert_eq!(mode(), 0o600, "one that a former version made");
+    }
+
     #[test]
     fn one_holds_it_and_the_others_see_who() {
         let dir = tempfile::tempdir().unwrap();
