@@ -96,8 +96,9 @@ impl RealWorld {
             Err(OpenError::Denied) => Err(Failure::new(
                 Exit::State,
                 "state-unreadable",
-                format!("no service is running, and {} may not be read by this account", history.display()),
-                "Start the service, which answers everybody, or look as root or the owner of the state folder",
+                // Whether one runs and cannot be reached is not for this account to know: its lock is closed to others.
+                format!("no service answers, and {} may not be read by this account", history.display()),
+                "See that the service runs, which answers everybody, or look as root or the owner of the state folder",
             )),
             _ => Ok(()),
         }
